@@ -1,0 +1,245 @@
+# leat: one Makefile for everything, not recursive over folders. `make help` lists the targets.
+#
+# Sources are found by their place: a new file in engine/<layer>/, plugins/<name>/ or tests/ needs
+# no change here. BUILD is where results go; VARIANT is one of
+#
+#   release   optimised, hardened: build/leat and build/plugins/*.so
+#   fault     release with fault points; unit and crash tests use it beside the release build
+#   debug     -O0, fault points
+#   asan      address and undefined behaviour sanitizers, fault points
+#   tsan      thread sanitizer, fault points
+#   coverage  counts lines
+#
+# All but release live in build/<variant>/. Nothing here runs a compiler while the Makefile is
+# read: on a bare machine `make test` and `make demo` install the compiler first.
+
+BUILD ?= build
+VARIANT ?= release
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
+FUZZ_SECONDS ?= 20
+T ?=
+
+VARIANTS := release fault debug asan tsan coverage
+ifeq ($(filter $(VARIANT),$(VARIANTS)),)
+$(error VARIANT is "$(VARIANT)"; it must be one of: $(VARIANTS))
+endif
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(JOBS)
+endif
+MAKEFLAGS += --no-builtin-rules
+.SUFFIXES:
+.DELETE_ON_ERROR:
+.SECONDARY:
+.DEFAULT_GOAL := all
+
+# V=1 shows whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-8s %s\n' '$(1)' '$(2)')
+
+# --- flags --------------------------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wpedantic -Wpointer-arith -Wcast-qual -Wwrite-strings -Wundef \
+    -Wformat=2 -Wvla -Wdouble-promotion -Wswitch -Wconversion -Wsign-conversion -Wshadow -Werror
+C_WARNINGS := $(WARNINGS) -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition
+HARDENING := -fstack-protector-strong -fno-strict-aliasing -fno-common
+INCLUDES := -Iengine -Isdk/include
+ENGINE_LIBS := -luv -llmdb -lmsgpackc -lmicrohttpd -lyaml -ljansson -ljq -lsodium -lxxhash \
+    -lpthread -ldl -lm
+EXE_LINK := -pie -Wl,--as-needed -Wl,-z,relro,-z,now -Wl,-z,noexecstack
+SO_LINK := -shared -Wl,--as-needed -Wl,-z,defs -Wl,-z,relro,-z,now -Wl,-z,noexecstack \
+    -Wl,--build-id
+
+OPT_release := -O2 -g -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+OPT_fault := $(OPT_release) -DLEAT_FAULTS
+OPT_debug := -O0 -g3 -DLEAT_FAULTS
+OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -DLEAT_FAULTS
+OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer -DLEAT_FAULTS
+OPT_coverage := -O0 -g --coverage -DLEAT_FAULTS
+SANITIZE_asan := -fsanitize=address,undefined
+SANITIZE_tsan := -fsanitize=thread
+SANITIZE_coverage := --coverage
+
+CC_COMMON = -std=gnu11 -D_GNU_SOURCE $(C_WARNINGS) $(HARDENING) -MMD -MP
+CXX_COMMON = -std=c++17 -D_GNU_SOURCE $(WARNINGS) $(HARDENING) -MMD -MP
+PLUGIN_FLAGS := -Isdk/include -fPIC -fvisibility=hidden
+
+# --- sources ------------------------------------------------------------------------------------
+
+LAYERS := base value model store core plug work drive api main
+ENGINE_SRC := $(foreach layer,$(LAYERS),$(wildcard engine/$(layer)/*.c))
+MAIN_SRC := $(filter engine/main/main.c,$(ENGINE_SRC))
+LIB_SRC := $(filter-out $(MAIN_SRC),$(ENGINE_SRC))
+
+# A plugin is a folder with a source of the same name: $(call plugins_in,plugins,c)
+dir_name = $(notdir $(patsubst %/,%,$(dir $(1))))
+plugins_in = $(sort $(foreach file,$(wildcard $(1)/*/*.$(2)),$(if \
+    $(filter $(call dir_name,$(file)),$(basename $(notdir $(file)))),$(call dir_name,$(file)))))
+PLUGINS := $(call plugins_in,plugins,c)
+EXAMPLES_C := $(call plugins_in,examples/plugins,c)
+EXAMPLES_CXX := $(call plugins_in,examples/plugins,cpp)
+HOSTILE := $(sort $(patsubst tests/hostile/%.c,%,\
+    $(filter-out tests/hostile/test_%,$(wildcard tests/hostile/*.c))))
+
+UNIT_TESTS := $(wildcard tests/unit/*/test_*.c)
+PLUGIN_TESTS := $(wildcard plugins/*/test_*.c)
+WHOLE_TESTS := $(foreach dir,e2e abi hostile sim crash,$(wildcard tests/$(dir)/test_*.c))
+TEST_SRC := $(sort $(UNIT_TESTS) $(PLUGIN_TESTS) $(WHOLE_TESTS))
+SHELL_TESTS := $(sort $(foreach dir,e2e abi hostile sim crash,\
+    $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh))))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+# One-line conventions of single parts: PLUGIN_LIBS_<name>, PLUGIN_CFLAGS_<name>,
+# HOSTILE_CFLAGS_<name>, HOSTILE_LIBS_<name>; rules for generated sources of a layer.
+-include $(wildcard plugins/*/flags.mk examples/plugins/*/flags.mk tests/hostile/flags.mk)
+-include $(wildcard engine/*/rules.mk)
+
+# --- rules, once for every variant --------------------------------------------------------------
+
+# Where the results of a variant go: $(call out,<variant>)
+out = $(BUILD)$(if $(filter release,$(1)),,/$(1))
+obj = $(BUILD)/$(1)/obj
+
+# The other sources in a test's folder that are linked with it.
+test_helpers = $(if $(filter tests/hostile/%,$(1)),,$(filter-out \
+    $(dir $(1))test_% $(if $(filter plugins/%,$(1)),$(dir $(1))$(call dir_name,$(1)).c),\
+    $(wildcard $(dir $(1))*.c))) $(wildcard tests/support/*.c)
+# Tests of a release are linked with the fault build of the library, so that they reach error paths.
+lib_variant = $(if $(filter release,$(1)),fault,$(1))
+
+define variant_rules
+$(call obj,$(1))/engine/%.o: engine/%.c | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CC_COMMON) -fPIE $$(OPT_$(1)) $$(INCLUDES) $$(CFLAGS) -c $$< -o $$@
+
+$(call obj,$(1))/plugins/%.o: plugins/%.c | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
+	    $$(if $$(findstring /test_,$$<),$$(TEST_FLAGS)) \
+	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CFLAGS) -c $$< -o $$@
+
+$(call obj,$(1))/examples/%.o: examples/%.c | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
+	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CFLAGS) -c $$< -o $$@
+
+$(call obj,$(1))/examples/%.o: examples/%.cpp | deps
+	$$(call say,CXX,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CXX) $$(CXX_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
+	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CXXFLAGS) -c $$< -o $$@
+
+$(call obj,$(1))/tests/hostile/%.o: tests/hostile/%.c | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
+	    $$(if $$(findstring /test_,$$<),$$(TEST_FLAGS)) $$(HOSTILE_CFLAGS_$$*) $$(CFLAGS) \
+	    -c $$< -o $$@
+
+$(call obj,$(1))/tests/%.o: tests/%.c | deps
+	$$(call say,CC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(CC_COMMON) -fPIE $$(OPT_$(1)) $$(TEST_FLAGS) $$(CFLAGS) -c $$< -o $$@
+
+$(BUILD)/$(1)/libleat.a: $(LIB_SRC:%.c=$(call obj,$(1))/%.o)
+	$$(call say,AR,$$@)
+	@rm -f $$@
+	$$(Q)ar rcs $$@ $$^
+
+$(call out,$(1))/leat: $(MAIN_SRC:%.c=$(call obj,$(1))/%.o) $(BUILD)/$(1)/libleat.a
+	$$(call say,LINK,$$@)
+	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) $$(ENGINE_LIBS) -o $$@
+endef
+
+# $(call plugin_rule,<variant>,<folder>,<name>,<extension>,<linker>)
+define plugin_rule
+$(call out,$(1))/$(2)/$(3).so: $(patsubst %.$(4),$(call obj,$(1))/%.o,\
+    $(filter-out $(2)/$(3)/test_%,$(wildcard $(2)/$(3)/*.$(4))))
+	$$(call say,PLUGIN,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$($(5)) $$(SANITIZE_$(1)) $$(SO_LINK) $$^ $$(LDFLAGS) $$(PLUGIN_LIBS_$(3)) -o $$@
+endef
+
+# $(call hostile_rule,<variant>,<name>): these plugins break rules on purpose.
+define hostile_rule
+$(call out,$(1))/hostile/$(2).so: $(call obj,$(1))/tests/hostile/$(2).o
+	$$(call say,PLUGIN,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SANITIZE_$(1)) -shared -Wl,--build-id $$^ $$(LDFLAGS) \
+	    $$(HOSTILE_LIBS_$(2)) -o $$@
+endef
+
+# $(call test_rule,<variant>,<source without .c>)
+define test_rule
+$(BUILD)/$(1)/bin/$(2): $(patsubst %.c,$(call obj,$(1))/%.o,$(2).c \
+    $(call test_helpers,$(2).c)) $(BUILD)/$(1)/libleat.a
+	$$(call say,TEST,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) \
+	    $$(if $$(filter plugins/%,$(2)),$$(PLUGIN_LIBS_$(call dir_name,$(2)))) \
+	    -lcriterion $$(ENGINE_LIBS) -o $$@
+endef
+
+TEST_FLAGS := $(INCLUDES) -I. -Wno-pedantic
+
+NEEDED_VARIANTS := $(sort $(VARIANT) $(call lib_variant,$(VARIANT)))
+LIB_VARIANT := $(call lib_variant,$(VARIANT))
+OUT := $(call out,$(VARIANT))
+
+$(foreach v,$(NEEDED_VARIANTS),$(eval $(call variant_rules,$(v))))
+$(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(VARIANT),plugins,$(p),c,CC)))
+$(foreach p,$(EXAMPLES_C),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),c,CC)))
+$(foreach p,$(EXAMPLES_CXX),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),cpp,CXX)))
+$(foreach p,$(HOSTILE),$(eval $(call hostile_rule,$(VARIANT),$(p))))
+$(foreach t,$(TEST_SRC:.c=),$(eval $(call test_rule,$(LIB_VARIANT),$(t))))
+
+-include $(foreach v,$(NEEDED_VARIANTS),$(shell find $(call obj,$(v)) -name '*.d' 2>/dev/null))
+
+LIB := $(BUILD)/$(VARIANT)/libleat.a
+# No main file yet, no program: the library and its tests are built all the same.
+PROGRAM := $(if $(MAIN_SRC),$(OUT)/leat)
+FAULT_PROGRAM := $(if $(MAIN_SRC),$(call out,$(LIB_VARIANT))/leat)
+PLUGIN_FILES := $(PLUGINS:%=$(OUT)/plugins/%.so)
+EXAMPLE_FILES := $(patsubst %,$(OUT)/examples/plugins/%.so,$(EXAMPLES_C) $(EXAMPLES_CXX))
+HOSTILE_FILES := $(HOSTILE:%=$(OUT)/hostile/%.so)
+TEST_FILES := $(TEST_SRC:%.c=$(BUILD)/$(LIB_VARIANT)/bin/%)
+
+# --- targets ------------------------------------------------------------------------------------
+
+.PHONY: all test tests asan-test tsan-test setup deps clean help
+
+all: $(LIB) $(PROGRAM) $(PLUGIN_FILES) ## Build the program and its plugins (the default)
+
+# Goals that promise to set up what they need install packages; the others only say what is missing.
+INSTALLING := $(filter test demo setup asan-test tsan-test coverage fuzz,$(MAKECMDGOALS))
+deps:
+	@tests/setup $(if $(INSTALLING),install,check) $(if $(filter demo,$(MAKECMDGOALS)),demo)
+
+setup: deps ## Install the Debian packages that building and testing need
+	@echo "setup: everything needed is installed"
+
+tests: all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM) $(TEST_FILES) ## Build all test programs
+
+test: tests ## Set up, build and run the whole test suite; T=<part of a name> picks tests
+	@LEAT_ROOT="$(CURDIR)" LEAT_BUILD="$(abspath $(OUT))" LEAT_BIN="$(abspath $(PROGRAM))" \
+	    LEAT_FAULT_BIN="$(abspath $(FAULT_PROGRAM))" LEAT_VARIANT="$(VARIANT)" \
+	    tests/run "$(BUILD)/$(LIB_VARIANT)/bin" "$(T)" $(TEST_SRC:.c=) $(SHELL_TESTS)
+
+asan-test: ## Run the suite under the address and undefined behaviour sanitizers
+	@+$(MAKE) --no-print-directory VARIANT=asan test
+
+tsan-test: ## Run the suite under the thread sanitizer
+	@+$(MAKE) --no-print-directory VARIANT=tsan test
+
+clean: ## Remove everything that was built
+	rm -rf $(BUILD)
+
+help: ## Show this list
+	@echo "leat: make targets"; echo
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo "  VARIANT=$(VARIANT) BUILD=$(BUILD) PREFIX=$(PREFIX); V=1 shows whole commands"
