@@ -24,7 +24,7 @@ VARIANTS := release fault debug asan tsan coverage
 ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT is "$(VARIANT)"; it must be one of: $(VARIANTS))
 endif
-ifeq ($(filter -j%,$(MAKEFLAGS)),)
+ifeq ($(MAKELEVEL)$(filter -j%,$(MAKEFLAGS)),0)
 MAKEFLAGS += -j$(JOBS)
 endif
 MAKEFLAGS += --no-builtin-rules
