@@ -1,0 +1,116 @@
+/*
+ * Parameters: what flows, tasks and notifiers declare, and how given values are made to fit.
+ *
+ * The same code checks literals in flow files, parameters on the command line and over the API, and
+ * the inputs of tasks right before an attempt. Values are msgpack (value/val.h).
+ */
+#ifndef MODEL_PARAM_H
+#define MODEL_PARAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "model/diag.h"
+#include "value/val.h"
+
+enum {
+    PARAM_TOTAL_MAX = 512 * 1024, /* bytes of all parameters of one flow run together */
+    PARAM_PATTERN_MAX = 256,      /* bytes of a regular expression */
+    PARAM_REPEAT_MAX = 1000,      /* product of the repeat counts in a regular expression */
+    PARAM_ENUM_MAX = 1000,        /* allowed values of one parameter */
+};
+
+/* The numbers are those of LEAT_TYPE_* in leat/abi.h, so that descriptors need no translation. */
+enum param_type {
+    PARAM_STRING = 1,
+    PARAM_INT = 2,
+    PARAM_FLOAT = 3,
+    PARAM_BOOL = 4,
+    PARAM_DURATION = 5, /* an integer, microseconds */
+    PARAM_SIZE = 6,     /* an integer, bytes */
+    PARAM_BYTES = 7,
+    PARAM_VALUE = 8, /* anything */
+    PARAM_FILE = 9,  /* a path */
+};
+
+/* One declared parameter. All pointers are borrowed from whoever made the specification. */
+struct param_spec {
+    struct str name;
+    struct str doc;
+    enum param_type type; /* of each member when <list> */
+    bool list;
+    bool required; /* there is no default and a value must be given */
+    bool secret;   /* masked wherever it is shown */
+    struct val fallback; /* the default, already coerced; VAL_NONE when there is none */
+    struct val min;      /* bounds of numbers, durations and sizes, in the type's own form; */
+    struct val max;      /* VAL_NONE when there is none; checked for each member of a list */
+    uint32_t length_min; /* characters of a string, members of a list */
+    uint32_t length_max; /* 0: no limit of its own */
+    struct str pattern;  /* regular expression a string must match somewhere; empty: none */
+    struct val choices;  /* list of allowed values (of each member), coerced; VAL_NONE: any */
+};
+
+/* "string", "duration", ...; "?" for numbers outside the enum. Static text. */
+const char *param_type_name(enum param_type type);
+/* The type of that name, or 0. */
+enum param_type param_type_of(struct str name);
+/* Describes what fits: "a whole number", "a list of strings". Static text. */
+const char *param_type_words(enum param_type type, bool list);
+
+/*
+ * Makes <given> fit <spec> and appends the result to <out>:
+ *
+ *   string    a string
+ *   int       a whole number; 2.0; the text of one
+ *   float     any number; the text of one
+ *   bool      true, false; the texts "true" and "false"
+ *   duration  "1h30m", or a number of seconds                     -> int, microseconds
+ *   size      "64KiB", or a whole number of bytes                 -> int, bytes
+ *   bytes     binary, or the UTF-8 bytes of a string              -> bin
+ *   value     anything
+ *   file      a string without NUL, not empty
+ *   list      a list whose members fit
+ *
+ * A blob reference fits string, bytes, value, file and lists unseen; the host checks it. Then range,
+ * length, pattern and choices are checked. ERR_TYPE, ERR_RANGE or ERR_INVALID with a sentence that
+ * begins with what is wrong ("wants a whole number, not a string"), for use after the parameter's
+ * name; ERR_LIMIT or ERR_MEMORY from <out>. <out> is as before on failure.
+ */
+int param_coerce(const struct param_spec *spec, struct val given, struct buf *out,
+                 struct err_text *reterr_why);
+
+/* The same for a text that a person typed (`-p name=text`) or a descriptor's default: a value is
+ * read as JSON when it is JSON and is a string otherwise; a list is a JSON list or items between
+ * commas. */
+int param_coerce_text(const struct param_spec *spec, struct str text, struct buf *out,
+                      struct err_text *reterr_why);
+
+/*
+ * Merges what was given with the defaults and appends one map with every parameter in the order of
+ * <specs>; an optional one without default and value is null. <given> is a map of values, <typed> a
+ * map of strings for param_coerce_text() that wins over it; either may be VAL_NONE. A null counts as
+ * not given (but for required parameters of type value). Adds *all* problems to <problems>, each
+ * with the parameter's name as subject: unknown names (with a suggestion), missing ones, values that
+ * do not fit, too much in total. 0 or ERR_INVALID, or ERR_LIMIT, ERR_MEMORY from <out>; <out> is as
+ * before on failure.
+ */
+int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
+                struct buf *out, struct diag_list *problems);
+
+/* The one of that name, or NULL. */
+const struct param_spec *params_find(const struct param_spec *specs, size_t count,
+                                     struct str name);
+
+/* 0, or ERR_INVALID with a sentence: the regular expression is too long, malformed, uses what is not
+ * offered (back-references), or repeats too much. */
+int param_pattern_check(struct str pattern, struct err_text *reterr_why);
+
+/* Appends a JSON Schema (2020-12) object for a set of parameters, as a msgpack value. buf_err(). */
+int params_schema(const struct param_spec *specs, size_t count, struct buf *out);
+
+#endif
