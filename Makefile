@@ -67,10 +67,22 @@ PLUGIN_FLAGS := -Isdk/include -fPIC -fvisibility=hidden
 
 # --- sources ------------------------------------------------------------------------------------
 
-LAYERS := base value model store core plug work drive api main
+LAYERS := main api drive work plug core store model value base
 ENGINE_SRC := $(foreach layer,$(LAYERS),$(wildcard engine/$(layer)/*.c))
 MAIN_SRC := $(filter engine/main/main.c,$(ENGINE_SRC))
 LIB_SRC := $(filter-out $(MAIN_SRC),$(ENGINE_SRC))
+
+# What the unit tests of a layer are linked with: itself and what it may see, highest first.
+BELOW_base := base
+BELOW_value := value base
+BELOW_model := model value base
+BELOW_store := store value base
+BELOW_core := core store model value base
+BELOW_plug := plug store model value base
+BELOW_work := work plug core store model value base
+BELOW_drive := drive $(BELOW_work)
+BELOW_api := api $(BELOW_drive)
+BELOW_main := main $(BELOW_api)
 
 # A plugin is a folder with a source of the same name: $(call plugins_in,plugins,c)
 dir_name = $(notdir $(patsubst %/,%,$(dir $(1))))
@@ -82,12 +94,15 @@ EXAMPLES_CXX := $(call plugins_in,examples/plugins,cpp)
 HOSTILE := $(sort $(patsubst tests/hostile/%.c,%,\
     $(filter-out tests/hostile/test_%,$(wildcard tests/hostile/*.c))))
 
+# T picks tests by a part of their names; with it, only what they need is built.
+picked = $(if $(T),$(foreach name,$(1),$(if $(findstring $(T),$(name)),$(name))),$(1))
 UNIT_TESTS := $(wildcard tests/unit/*/test_*.c)
 PLUGIN_TESTS := $(wildcard plugins/*/test_*.c)
-WHOLE_TESTS := $(foreach dir,e2e abi hostile sim crash,$(wildcard tests/$(dir)/test_*.c))
-TEST_SRC := $(sort $(UNIT_TESTS) $(PLUGIN_TESTS) $(WHOLE_TESTS))
-SHELL_TESTS := $(sort $(foreach dir,e2e abi hostile sim crash,\
-    $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh))))
+WHOLE_DIRS := e2e abi hostile sim crash
+WHOLE_TESTS := $(foreach dir,$(WHOLE_DIRS),$(wildcard tests/$(dir)/test_*.c))
+TEST_SRC := $(call picked,$(sort $(UNIT_TESTS) $(PLUGIN_TESTS) $(WHOLE_TESTS)))
+SHELL_TESTS := $(call picked,$(sort $(foreach dir,$(WHOLE_DIRS),\
+    $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh)))))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # One-line conventions of single parts: PLUGIN_LIBS_<name>, PLUGIN_CFLAGS_<name>,
@@ -105,6 +120,10 @@ obj = $(BUILD)/$(1)/obj
 test_helpers = $(if $(filter tests/hostile/%,$(1)),,$(filter-out \
     $(dir $(1))test_% $(if $(filter plugins/%,$(1)),$(dir $(1))$(call dir_name,$(1)).c),\
     $(wildcard $(dir $(1))*.c))) $(wildcard tests/support/*.c)
+# The engine's part of a test: $(call test_libs,<variant>,<source without .c>)
+test_libs = $(if $(filter tests/unit/%,$(2)),$(patsubst %,$(BUILD)/$(1)/lib/%.a,$(strip \
+    $(or $(BELOW_$(call dir_name,$(2))),$(error $(2).c is not in a folder named after a layer)))),\
+    $(BUILD)/$(1)/libleat.a)
 # Tests of a release are linked with the fault build of the library, so that they reach error paths.
 lib_variant = $(if $(filter release,$(1)),fault,$(1))
 
@@ -146,13 +165,24 @@ $(call obj,$(1))/tests/%.o: tests/%.c | deps
 	$$(Q)$$(CC) $$(CC_COMMON) -fPIE $$(OPT_$(1)) $$(TEST_FLAGS) $$(CFLAGS) -c $$< -o $$@
 
 $(BUILD)/$(1)/libleat.a: $(LIB_SRC:%.c=$(call obj,$(1))/%.o)
-	$$(call say,AR,$$@)
-	@rm -f $$@
-	$$(Q)ar rcs $$@ $$^
+	$$(archive)
 
 $(call out,$(1))/leat: $(MAIN_SRC:%.c=$(call obj,$(1))/%.o) $(BUILD)/$(1)/libleat.a
 	$$(call say,LINK,$$@)
 	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) $$(ENGINE_LIBS) -o $$@
+endef
+
+define archive
+	$(call say,AR,$@)
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(Q)ar rcs $@ $^
+endef
+
+# $(call layer_rule,<variant>,<layer>)
+define layer_rule
+$(BUILD)/$(1)/lib/$(2).a: $(patsubst %.c,$(call obj,$(1))/%.o,$(filter engine/$(2)/%,$(LIB_SRC)))
+	$$(archive)
 endef
 
 # $(call plugin_rule,<variant>,<folder>,<name>,<extension>,<linker>)
@@ -176,7 +206,7 @@ endef
 # $(call test_rule,<variant>,<source without .c>)
 define test_rule
 $(BUILD)/$(1)/bin/$(2): $(patsubst %.c,$(call obj,$(1))/%.o,$(2).c \
-    $(call test_helpers,$(2).c)) $(BUILD)/$(1)/libleat.a
+    $(call test_helpers,$(2).c)) $(call test_libs,$(1),$(2))
 	$$(call say,TEST,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) \
@@ -191,6 +221,7 @@ LIB_VARIANT := $(call lib_variant,$(VARIANT))
 OUT := $(call out,$(VARIANT))
 
 $(foreach v,$(NEEDED_VARIANTS),$(eval $(call variant_rules,$(v))))
+$(foreach v,$(NEEDED_VARIANTS),$(foreach l,$(LAYERS),$(eval $(call layer_rule,$(v),$(l)))))
 $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(VARIANT),plugins,$(p),c,CC)))
 $(foreach p,$(EXAMPLES_C),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),c,CC)))
 $(foreach p,$(EXAMPLES_CXX),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),cpp,CXX)))
@@ -222,7 +253,12 @@ deps:
 setup: deps ## Install the Debian packages that building and testing need
 	@echo "setup: everything needed is installed"
 
-tests: all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM) $(TEST_FILES) ## Build all test programs
+# The unit tests of the lower layers need no program and no plugin.
+SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%)
+WHOLE := $(if $(filter-out $(SMALL_TESTS),$(TEST_SRC) $(SHELL_TESTS)),\
+    all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM))
+
+tests: $(WHOLE) $(TEST_FILES) ## Build all test programs
 
 test: tests ## Set up, build and run the whole test suite; T=<part of a name> picks tests
 	@LEAT_ROOT="$(CURDIR)" LEAT_BUILD="$(abspath $(OUT))" LEAT_BIN="$(abspath $(PROGRAM))" \

@@ -99,7 +99,12 @@ static void trim_partial_character(char *text, size_t len)
     while (start > 0 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) {
         start--;
     }
-    if (start > 0 && (unsigned char)text[start - 1] >= 0xC0) {
+    if (start == 0 || (unsigned char)text[start - 1] < 0xC0) {
+        return;
+    }
+    unsigned char first = (unsigned char)text[start - 1];
+    size_t need = first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4;
+    if (len - (start - 1) < need) {
         text[start - 1] = '\0';
     }
 }
