@@ -1,0 +1,42 @@
+/*
+ * Every table of the state store: TABLE(NAME, number, "name", "key -> what it holds").
+ *
+ * Adding a table is one line here; it comes into being at the next start. Numbers and names are on
+ * disk (numbers inside every record's envelope): never change or reuse one. The number must be the
+ * line's position, which the compiler checks in env.c. Include this file with TABLE defined.
+ */
+TABLE(META, 0, "meta", "name -> identity of the store, commit number; one row per fact")
+TABLE(JOURNAL, 1, "journal", "sequence -> event; append only, the truth")
+TABLE(FLOW_RUN, 2, "flow_run", "run -> row for readers")
+TABLE(TASK_RUN, 3, "task_run", "run, step, index -> row for readers")
+TABLE(RESULT, 4, "result", "run, step, index -> inline value or blob reference")
+TABLE(BY_ID, 5, "by_id", "uuid -> run")
+TABLE(BY_NAME, 6, "by_name", "run name, run -> nothing")
+TABLE(BY_STATE, 7, "by_state", "state, run -> nothing")
+TABLE(LIVE, 8, "live", "run -> nothing; runs that have not ended")
+TABLE(BY_FLOW, 9, "by_flow", "flow name, run -> nothing")
+TABLE(BY_TIME, 10, "by_time", "start time, run -> nothing")
+TABLE(BY_DUE, 11, "by_due", "due time, kind, id -> nothing")
+TABLE(BY_TAG, 12, "by_tag", "tag, run -> nothing")
+TABLE(CACHE, 13, "cache", "cache key hash -> result reference, expiry, parts of the key")
+TABLE(CACHE_BY_TASK, 14, "cache_by_task", "flow, step, time -> cache key hash")
+TABLE(FLOW_TEXT, 15, "flow_text", "hash -> flow file as it was when a run began")
+TABLE(LEASE, 16, "lease", "resource, holder, epoch -> deadline")
+TABLE(OUTBOX, 17, "outbox", "due time, id -> notification to send")
+TABLE(DELIVERY, 18, "delivery", "id, attempt -> what the receiver answered")
+TABLE(DEAD, 19, "dead", "id -> notification given up")
+TABLE(EVENT, 20, "event", "time, number -> what happened")
+TABLE(AUDIT, 21, "audit", "time, number -> who did what")
+TABLE(IDEMPOTENCY, 22, "idempotency", "request key -> first answer")
+TABLE(DEPLOYMENT, 23, "deployment", "name -> object")
+TABLE(SCHEDULE, 24, "schedule", "id -> object")
+TABLE(POOL, 25, "pool", "name -> object")
+TABLE(QUEUE, 26, "queue", "pool, name -> object")
+TABLE(WORKER, 27, "worker", "id -> object")
+TABLE(VARIABLE, 28, "variable", "name -> value")
+TABLE(BLOCK, 29, "block", "name -> object")
+TABLE(SECRET, 30, "secret", "name -> sealed value")
+TABLE(AUTOMATION, 31, "automation", "id -> object")
+TABLE(LIMIT, 32, "limit", "name -> concurrency limit")
+TABLE(ARTIFACT, 33, "artifact", "run, step, name -> what people look at")
+TABLE(PLUGIN, 34, "plugin", "hash -> what is known about a plugin file")
