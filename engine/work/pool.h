@@ -112,13 +112,13 @@ struct pool_log {
     struct str text;
 };
 
-/* What one job of an evaluation gave; borrowed until the callback returns. */
+/* What one evaluation gave; borrowed until the callback returns. (Changed by the lead: jobs and
+ * results travel in the packed form of value/eval.h, so that nobody translates them.) */
 struct pool_eval_result {
     bool ok;
-    struct val value; /* ok: at most VAL_INLINE_MAX bytes or a blob reference. FILE_HASH gives
-                         {"hash": 64 hex digits, "size": n} */
-    struct str code;  /* not ok: `expression.failed`, `expression.timeout`, `expression.crashed`,
-                         `file.missing`, `value.path`, ... */
+    struct val results; /* ok: the list that eval_run() made, one result per job, scanned; values of
+                           more than VAL_INLINE_MAX bytes are blob references */
+    struct str code;    /* not ok: `expression.timeout`, `expression.crashed`, `host.lost`, ... */
     struct str text;
 };
 
@@ -132,8 +132,7 @@ struct pool_callbacks {
     void (*on_progress)(void *user, uint64_t call_id, double fraction, struct str text);
     /* pool_room() of <plugin> was 0 when last asked, and is not any more. */
     void (*on_room)(void *user, struct pool_plugin *plugin);
-    void (*on_eval)(void *user, uint64_t eval_id, const struct pool_eval_result *results,
-                    size_t count);
+    void (*on_eval)(void *user, uint64_t eval_id, const struct pool_eval_result *result);
     /* The spawner died: no host can be started or signalled any more. Calls in flight have been
      * ended. The engine should stop and be restarted. */
     void (*on_lost)(void *user);
@@ -205,37 +204,19 @@ int pool_cancel(struct pool *pool, uint64_t call_id, int64_t grace_ms);
 /* Writes what is waiting to the hosts now instead of at the end of the loop iteration. */
 void pool_flush(struct pool *pool);
 
-/* What one evaluation does; results come in the same order. */
-enum pool_job_kind {
-    POOL_JOB_EXPR,      /* the expression <index> of the program, over the scope */
-    POOL_JOB_PATH,      /* the member of <value> at <path> */
-    POOL_JOB_VALUE,     /* <value> itself; large ones come back as a blob reference */
-    POOL_JOB_FILE_HASH, /* content hash and size of the file <path_text> */
-};
-
-struct pool_job {
-    enum pool_job_kind kind;
-    uint32_t index;
-    struct val value;     /* scanned; may hold blob references */
-    struct val path;      /* list of strings (member names) and ints (positions) */
-    struct str path_text; /* absolute, or relative to the evaluation's base_dir */
-};
-
 struct pool_eval {
-    uint64_t id;                  /* not 0 */
-    const struct hash *program;   /* identifies <texts>; NULL when there is no EXPR job */
-    const struct str *texts;      /* the expressions of the program, all of them */
+    uint64_t id;                /* not 0 */
+    const struct hash *program; /* identifies <texts>; NULL when there is no expression job */
+    const struct str *texts;    /* the expressions of the program, all of them */
     size_t texts_count;
-    const struct pool_job *jobs;
-    size_t jobs_count;            /* at most POOL_EVAL_JOBS_MAX */
-    struct val scope;             /* map: params, steps, item, ...; VAL_NONE is the empty map */
-    struct str base_dir;
+    struct val jobs;            /* list of at most POOL_EVAL_JOBS_MAX jobs, as value/eval.h has them */
+    struct val scope;           /* map: params, steps, item, ...; VAL_NONE is the empty map */
+    struct str base_dir;        /* where relative file paths of jobs start */
 };
 
 /*
  * Queues one evaluation on the evaluator process (started when needed; all bytes are copied). Each
- * ends in exactly one on_eval with <jobs_count> results. ERR_LIMIT when larger than FRAME_EVAL_MAX
- * or with too many jobs.
+ * ends in exactly one on_eval. ERR_LIMIT when larger than FRAME_EVAL_MAX or with too many jobs.
  */
 int pool_eval(struct pool *pool, const struct pool_eval *eval, struct err_text *reterr_why);
 
