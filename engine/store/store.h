@@ -93,7 +93,7 @@ const char *store_broken_why(const struct store *store);
 /* LMDB's name and version. Static text. Any thread. */
 const char *store_engine_version(void);
 
-/* ---- batches; loop thread only ------------------------------------------------------------- */
+/* ---- batches; loop thread only --------------------------------------------------------------- */
 
 /*
  * An empty batch, from recycled memory. Errors inside a batch are sticky: after a key or value past
@@ -156,7 +156,7 @@ uint64_t store_next_sequence(const struct store *store);
 /* The newest journal number that is durable; 0 when there is none. Any thread. */
 uint64_t store_sequence(const struct store *store);
 
-/* ---- facts; any thread -------------------------------------------------------------------- */
+/* ---- facts; any thread ----------------------------------------------------------------------- */
 
 /* How much room is left, kept up to date by the store thread. */
 enum store_room {
