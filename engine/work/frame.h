@@ -63,13 +63,13 @@ struct frame_call {
     struct val input; /* map */
 };
 
-/* Evaluate jobs. */
+/* Do jobs; see value/eval.h. */
 struct frame_eval {
     uint64_t seq;
-    struct val program;  /* bin of 32 bytes, or nil without expressions */
-    struct val texts;    /* list of strings, or nil when this process has the program */
-    struct val jobs;     /* list of [kind, ...], see evaluator.h */
-    struct val scope;    /* map */
+    struct val program; /* bin of 32 bytes, or nil without expressions */
+    struct val texts;   /* list of strings, or nil when this process has the program */
+    struct val jobs;    /* list */
+    struct val scope;   /* map */
     struct str base_dir;
 };
 
@@ -116,7 +116,9 @@ struct frame_progress {
 
 struct frame_eval_result {
     uint64_t seq;
-    struct val results; /* list of [true, value] or [false, code, text] */
+    struct val results; /* list as value/eval.h has it; nil when <code> says why there is none */
+    struct str code;
+    struct str text;
 };
 
 /* Calls after <after>, through <through>, were taken back and never begin. */
