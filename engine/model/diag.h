@@ -42,8 +42,8 @@ struct diag_list *diag_new(const char *name, struct str text);
 /* NULL is allowed; returns NULL. */
 struct diag_list *diag_free(struct diag_list *list);
 
-/* Adds a problem. <hint> may be NULL; <subject> may be STR_NONE. An error at the same place with the
- * same text is added once. */
+/* Adds a problem. <hint> may be NULL; <subject> may be STR_NONE. The same text at the
+ * same place is added once. */
 void diag_add(struct diag_list *list, enum diag_severity severity, struct diag_place place,
               struct str subject, const char *hint, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
@@ -59,9 +59,9 @@ const struct diag *diag_at(struct diag_list *list, size_t index);
  * Appends everything as text for people:
  *
  *   flows/train.yaml:12:11: error: there is no task "csv.raed"
- *      12 |     task: csv.raed
- *         |           ^
- *         = did you mean "csv.read"?
+ *         12 |     task: csv.raed
+ *            |           ^
+ *            = did you mean "csv.read"?
  *
  * and a last line with the totals. <colour> adds ANSI colours. Control characters of the text are
  * shown as "?". Returns buf_err(out).

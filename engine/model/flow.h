@@ -17,13 +17,13 @@
 
 #include "base/err.h"
 #include "base/str.h"
-#include "base/suggest.h"
 #include "model/diag.h"
+#include "model/flow_catalogue.h"
 #include "model/notify.h"
 #include "model/param.h"
 
-struct expr_set; /* value/expr.h */
-struct tmpl;     /* value/tmpl.h */
+struct tmpl;       /* value/tmpl.h */
+struct tmpl_exprs; /* value/tmpl.h */
 
 /* Limits of a flow file. */
 enum {
@@ -61,13 +61,6 @@ enum flow_durability {
 enum flow_isolation {
     FLOW_ISOLATION_HOST,    /* a host shared with other calls of the same plugin (the default) */
     FLOW_ISOLATION_PROCESS, /* a fresh process for every attempt */
-};
-
-/* What a step calls. */
-enum flow_target {
-    FLOW_TARGET_TASK,
-    FLOW_TARGET_FLOW,
-    FLOW_TARGET_NOTIFIER, /* never of a step; what `via` of a notify rule names */
 };
 
 /* When and how often a failed task run is tried again. */
@@ -146,26 +139,7 @@ struct flow {
     const struct tmpl *output;       /* the flow's result; NULL: the empty map */
     const struct notify_rule *notify;
     uint32_t notify_count;
-    const struct expr_set *exprs;    /* every jq expression of the file; never NULL */
-};
-
-/* What a caller may give to a task, flow or notifier. */
-struct flow_signature {
-    const struct param_spec *params;
-    size_t param_count;
-};
-
-/*
- * How the parser asks for things that lie in higher layers. What it gets is borrowed until
- * flow_parse() returns.
- */
-struct flow_catalogue {
-    /* True and the signature when there is such a part or flow. */
-    bool (*find)(void *user, enum flow_target kind, struct str name,
-                 struct flow_signature *ret_signature);
-    /* Offers every known name of that kind to <suggest>. */
-    void (*offer)(void *user, enum flow_target kind, struct suggest *suggest);
-    void *user;
+    const struct tmpl_exprs *exprs;    /* every jq expression of the file; never NULL */
 };
 
 struct flow_options {

@@ -11,18 +11,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/str.h"
-#include "model/diag.h"
 #include "value/val.h"
 
 enum {
-    PARAM_TOTAL_MAX = 512 * 1024, /* bytes of all parameters of one flow run together */
-    PARAM_PATTERN_MAX = 256,      /* bytes of a regular expression */
-    PARAM_REPEAT_MAX = 1000,      /* product of the repeat counts in a regular expression */
-    PARAM_ENUM_MAX = 1000,        /* allowed values of one parameter */
+    PARAM_TEXT_MAX = 512 * 1024, /* bytes of one value given as text */
+    PARAM_ENUM_MAX = 1000,       /* allowed values of one parameter */
 };
 
 /* The numbers are those of LEAT_TYPE_* in leat/abi.h, so that descriptors need no translation. */
@@ -51,7 +47,7 @@ struct param_spec {
     struct val max;      /* VAL_NONE when there is none; checked for each member of a list */
     uint32_t length_min; /* characters of a string, members of a list */
     uint32_t length_max; /* 0: no limit of its own */
-    struct str pattern;  /* regular expression a string must match somewhere; empty: none */
+    struct str pattern;  /* expression a string must match (model/pattern.h); empty: none */
     struct val choices;  /* list of allowed values (of each member), coerced; VAL_NONE: any */
 };
 
@@ -89,28 +85,5 @@ int param_coerce(const struct param_spec *spec, struct val given, struct buf *ou
  * commas. */
 int param_coerce_text(const struct param_spec *spec, struct str text, struct buf *out,
                       struct err_text *reterr_why);
-
-/*
- * Merges what was given with the defaults and appends one map with every parameter in the order of
- * <specs>; an optional one without default and value is null. <given> is a map of values, <typed> a
- * map of strings for param_coerce_text() that wins over it; either may be VAL_NONE. A null counts as
- * not given (but for required parameters of type value). Adds *all* problems to <problems>, each
- * with the parameter's name as subject: unknown names (with a suggestion), missing ones, values that
- * do not fit, too much in total. 0 or ERR_INVALID, or ERR_LIMIT, ERR_MEMORY from <out>; <out> is as
- * before on failure.
- */
-int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
-                struct buf *out, struct diag_list *problems);
-
-/* The one of that name, or NULL. */
-const struct param_spec *params_find(const struct param_spec *specs, size_t count,
-                                     struct str name);
-
-/* 0, or ERR_INVALID with a sentence: the regular expression is too long, malformed, uses what is not
- * offered (back-references), or repeats too much. */
-int param_pattern_check(struct str pattern, struct err_text *reterr_why);
-
-/* Appends a JSON Schema (2020-12) object for a set of parameters, as a msgpack value. buf_err(). */
-int params_schema(const struct param_spec *specs, size_t count, struct buf *out);
 
 #endif

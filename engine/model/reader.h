@@ -19,14 +19,16 @@
 #include "model/yaml.h"
 #include "value/val.h"
 
-struct expr_set; /* value/expr.h */
-struct tmpl;     /* value/tmpl.h */
+struct flow_catalogue; /* model/flow_catalogue.h */
+struct tmpl;           /* value/tmpl.h */
+struct tmpl_exprs;     /* value/tmpl.h */
 
 /* Everything a reading needs. The caller fills it; nothing in it is owned. */
 struct reader {
     struct arena *arena;     /* what is read lies here */
     struct diag_list *diags;
-    struct expr_set *exprs;  /* jq expressions of templates are added here */
+    struct tmpl_exprs *exprs; /* jq expressions of templates are added here */
+    const struct flow_catalogue *catalogue; /* NULL: names of parts and flows are not checked */
     void *user;              /* for the functions of keys */
 };
 

@@ -18,9 +18,11 @@
 
 enum {
     YAML_TEXT_MAX = 16 * 1024 * 1024, /* bytes; flow files may have 100,000 steps */
-    YAML_DEPTH_MAX = 64,
+    YAML_NODES_MAX = 2000000,         /* nodes as written */
+    YAML_DEPTH_MAX = 64,              /* nesting, aliases followed */
     YAML_ALIASES_MAX = 100,
     YAML_EXPANSION_MAX = 10, /* nodes with aliases followed, as a multiple of nodes written */
+    YAML_NUMBER_MAX = 64,    /* bytes of a number */
 };
 
 enum yaml_type {
@@ -33,33 +35,38 @@ enum yaml_type {
     YAML_TYPE_MAP,
 };
 
-/* A node; children are borrowed from the arena. An aliased node is reached by several ways. */
+/* A node; everything lies in the arena. An aliased node is reached by several ways. */
 struct yaml_node {
     enum yaml_type type;
-    bool plain;             /* a scalar without quotes on one line: its column counts its bytes */
     struct diag_place place;
-    struct str text;        /* scalars: the content as written, quotes and escapes resolved */
+    uint32_t text_column; /* of the first character of <text> when it stands in the file as it is, on
+                           * the line of <place>; 0 when it is folded, escaped or a block */
+    struct str text;      /* scalars: the content, quotes and escapes resolved; NUL-terminated */
     union {
         bool boolean;
         int64_t integer;
         double number;
+        const struct yaml_node **keys; /* maps: scalars, known by their text */
     };
-    uint32_t count;                 /* members of a list or map */
-    const struct yaml_node **keys;  /* maps: strings (or other scalars, by their text) */
     const struct yaml_node **items; /* members of a list, values of a map */
+    uint32_t count;                 /* how many */
+    uint32_t size;                  /* nodes from here on, aliases followed */
+    uint32_t height;                /* levels from here on; 1 for a scalar */
 };
 
 /*
- * Parses <text>, whose bytes are borrowed for the call only. 0 and the root, or ERR_PARSE, ERR_LIMIT
- * with the problems (syntax stops at the first; duplicate keys and the like go on) in <diags>. An
- * empty document gives a null node.
+ * Parses <text>, whose bytes are borrowed for the call only. 0 and the root, or ERR_PARSE, ERR_LIMIT,
+ * ERR_MEMORY with the problems in <diags>: a broken syntax is reported alone, repeated keys and
+ * whatever else is refused all together. An empty document gives a null node.
  */
 int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
               const struct yaml_node **ret_root);
 
-/* The value of <key> in <map>, or NULL; linear, for maps with few keys. */
+/* The value of <key> in <map>, or NULL; linear, for maps with few keys. NULL when <map> is no map. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
-/* "a list", "a whole number", ... for messages. */
+/* "a list", "a whole number", ... for messages. Static text. */
 const char *yaml_type_words(enum yaml_type type);
+/* Where the byte <offset> of a scalar's text stands in the file; the node's place when unknown. */
+struct diag_place yaml_place_in(const struct yaml_node *node, size_t offset);
 
 #endif
