@@ -1,20 +1,23 @@
 /*
  * The catalogue: which plugins there are, what they offer, and why a file is not one of them.
  *
- * A scan looks at HOME/plugins and at the bundled directory and takes every `*.so` through three doors:
+ * A scan looks at HOME/plugins and at the bundled directory and takes every `*.so` through three
+ * doors:
  *
- *   1  the file is safe to read (not a link, nobody else may write it) and its marker names an ABI we speak
+ *   1  the file is safe to read (not a link, nobody else may write it) and its marker names an ABI
+ *      we speak
  *   2  its content is copied to HOME/store/plugins/<hash>.so, which nothing ever changes
- *   3  a child process (the `describe` callback) loads the copy and prints the descriptor, which is kept as
- *      <hash>.desc, so that a known content never starts a process again
+ *   3  a child process (the `describe` callback) loads the copy and prints the descriptor, which is
+ *      kept as <hash>.desc, so that a known content never starts a process again
  *
- * A home plugin replaces a bundled one of the same name. Two plugins of one directory with the same name,
- * or with a part of the same kind and type, are both refused; a home plugin that declares a part of a
- * bundled one without replacing it is refused.
+ * A home plugin replaces a bundled one of the same name. Two plugins of one directory with the same
+ * name, or with a part of the same kind and type, are both refused; a home plugin that declares a
+ * part of a bundled one without replacing it is refused.
  *
- * Plugins and views are immutable and live as long as the catalogue: a run keeps pointers and hashes of
- * what it started with whatever happens to the directory. catalogue_scan() and catalogue_pin() belong to
- * one thread (the loop's, or the only one); all other functions may be called from any thread meanwhile.
+ * Plugins and views are immutable and live as long as the catalogue: a run keeps pointers and
+ * hashes of what it started with whatever happens to the directory. catalogue_scan() and
+ * catalogue_pin() belong to one thread (the loop's, or the only one); all other functions may be
+ * called from any thread meanwhile.
  */
 #ifndef PLUG_CATALOGUE_H
 #define PLUG_CATALOGUE_H
@@ -32,13 +35,13 @@
 enum {
     CATALOGUE_FILE_SIZE_MAX = 64 * 1024 * 1024, /* bytes of a plugin file */
     CATALOGUE_FILES_MAX = 1024,                 /* `*.so` files in one directory */
-    CATALOGUE_SETTLE_MS = 2000,  /* a change this recent may be followed by one with the same time */
-    CATALOGUE_REFUSED_MS = 60000, /* a refusal by door 3 is remembered this long, across processes */
+    CATALOGUE_SETTLE_MS = 2000,   /* a file this young may change again without a newer time */
+    CATALOGUE_REFUSED_MS = 60000, /* how long other processes believe a refusal by door 3 */
 };
 
 enum catalogue_status {
     CATALOGUE_OK,       /* its parts are offered */
-    CATALOGUE_REPLACED, /* a home plugin of the same name, or a file with the same content, stands for it */
+    CATALOGUE_REPLACED, /* by a home plugin of the same name, or a file of the same content */
     CATALOGUE_PENDING,  /* not complete yet, or not described because that was not allowed here */
     CATALOGUE_REFUSED,
 };
@@ -67,9 +70,10 @@ struct catalogue_view {
 struct catalogue;
 
 /*
- * An empty catalogue; call catalogue_scan() next. <home> and <bundled_dir> (NULL: none) are absolute and
- * copied. <describe> is door 3: it appends the descriptor of the copy at <copy_path> as msgpack, not
- * scanned, to <ret_msgpack>; NULL when no process may be started, then unknown files stay pending.
+ * An empty catalogue; call catalogue_scan() next. <home> and <bundled_dir> (NULL: none) are
+ * absolute and copied. <describe> is door 3: it appends the descriptor of the copy at <copy_path>
+ * as msgpack, not scanned, to <ret_msgpack>; NULL when no process may be started, then unknown
+ * files stay pending.
  */
 struct catalogue *catalogue_new(const char *home, const char *bundled_dir,
                                 int (*describe)(void *user, const char *copy_path,
@@ -77,13 +81,14 @@ struct catalogue *catalogue_new(const char *home, const char *bundled_dir,
                                                 struct err_text *reterr_why),
                                 void *user);
 
-/* Frees the catalogue with every plugin and view it ever gave out. NULL is allowed; returns NULL. */
+/* Frees the catalogue and every plugin and view it gave out. NULL is allowed; returns NULL. */
 struct catalogue *catalogue_free(struct catalogue *catalogue);
 
 /*
  * Looks at both directories again. Costs two directory listings and one lstat per file when nothing
- * changed; may block for seconds per new file (door 3). A bad file is no error: it is in the view with its
- * reason. Errors are those of the store directory, with a sentence; the view is as before then.
+ * changed; may block for seconds per new file (door 3). A bad file is no error: it is in the view
+ * with its reason. Errors are those of the store directory, with a sentence; the view is as before
+ * then.
  */
 int catalogue_scan(struct catalogue *catalogue, struct err_text *reterr_why);
 
@@ -103,9 +108,9 @@ int catalogue_part_missing(const struct catalogue *catalogue, uint32_t kind, str
 const struct plug_plugin *catalogue_plugin(const struct catalogue *catalogue, struct str name);
 
 /*
- * The plugin with exactly this content, offered or not: what a run was pinned to may have been replaced
- * or removed since. ERR_NOT_FOUND with a sentence when its copy is gone; ERR_CORRUPT when the copy's
- * content is no longer what its name says.
+ * The plugin with exactly this content, offered or not: what a run was pinned to may have been
+ * replaced or removed since. ERR_NOT_FOUND with a sentence when its copy is gone; ERR_CORRUPT when
+ * the copy's content is no longer what its name says.
  */
 int catalogue_pin(struct catalogue *catalogue, const struct hash *hash,
                   const struct plug_plugin **ret_plugin, struct err_text *reterr_why);

@@ -1,11 +1,11 @@
 /*
  * What a plugin declares: its name, its parts and their parameters.
  *
- * A plugin's own descriptor (struct leat_plugin, leat/abi.h) exists only in processes that loaded the
- * plugin. There descriptor_encode() turns it into msgpack; the engine, which never loads a plugin, turns
- * that into a struct plug_plugin with descriptor_decode(). Both check every rule of the ABI, because the
- * bytes come from a process that ran foreign code. Members added to the ABI's structs later are read as
- * zero from plugins that do not have them yet.
+ * A plugin's own descriptor (struct leat_plugin, leat/abi.h) exists only in processes that loaded
+ * the plugin. There descriptor_encode() turns it into msgpack; the engine, which never loads a
+ * plugin, turns that into a struct plug_plugin with descriptor_decode(). Both check every rule of
+ * the ABI, because the bytes come from a process that ran foreign code. Members added to the ABI's
+ * structs later are read as zero from plugins that do not have them yet.
  *
  * Used by the catalogue and by hosts. Any thread; nothing here is shared.
  */
@@ -58,22 +58,23 @@ struct plug_plugin {
     uint32_t flags; /* LEAT_PLUGIN_*, unknown bits included */
     const struct plug_part *parts;
     uint32_t part_count;
-    struct hash hash;        /* of the file's content; filled in by the catalogue, as are the next two */
+    struct hash hash;        /* of the file's content; this and what follows by the catalogue */
     const char *copy_path;   /* the private copy that hosts load */
     const char *source_path; /* where the file was found; the copy when only that is left */
 };
 
 /*
- * Appends the descriptor as msgpack to <out>. <plugin> comes from foreign code: a wrong size or a missing
- * text is found, a wild pointer crashes the process, which is why only throw-away processes call this.
- * ERR_PLUGIN_REFUSED or ERR_PLUGIN_ABI with a sentence that names the broken rule; ERR_LIMIT.
+ * Appends the descriptor as msgpack to <out>. <plugin> comes from foreign code: a wrong size or a
+ * missing text is found, a wild pointer crashes the process, which is why only throw-away processes
+ * call this. ERR_PLUGIN_REFUSED or ERR_PLUGIN_ABI with a sentence that names the broken rule;
+ * ERR_LIMIT.
  */
 int descriptor_encode(const leat_plugin *plugin, struct buf *out, struct err_text *reterr_why);
 
 /*
- * Reads what descriptor_encode() wrote, from untrusted bytes (exactly one value, nothing after it). All
- * memory is <arena>'s; the members of the catalogue stay empty. ERR_PLUGIN_REFUSED or ERR_PLUGIN_ABI with
- * a sentence that names the broken rule; ERR_LIMIT when the arena is too small.
+ * Reads what descriptor_encode() wrote, from untrusted bytes (exactly one value, nothing after it).
+ * All memory is <arena>'s; the members of the catalogue stay empty. ERR_PLUGIN_REFUSED or
+ * ERR_PLUGIN_ABI with a sentence that names the broken rule; ERR_LIMIT when the arena is too small.
  */
 int descriptor_decode(const void *bytes, size_t len, struct arena *arena,
                       struct plug_plugin *ret_plugin, struct err_text *reterr_why);
@@ -85,7 +86,7 @@ const struct plug_part *descriptor_part(const struct plug_plugin *plugin, uint32
 /* The same in a loaded plugin whose descriptor was found to be sound, for hosts. */
 const leat_part *descriptor_abi_part(const leat_plugin *plugin, uint32_t kind, struct str type);
 
-/* Entry <index> of a loaded part's table of parameters, NULL at its end. Minds the table's stride. */
+/* Entry <index> of a loaded part's table of parameters, NULL at its end. Minds the stride. */
 const leat_param *descriptor_abi_param(const leat_part *part, size_t index);
 
 /* True for a type a part may have: words of letters, digits, `_` and `-` joined by dots, beginning

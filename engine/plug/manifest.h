@@ -1,9 +1,9 @@
 /*
  * Door 1: what a file is, from its bytes alone, before any of its code could run.
  *
- * Checks that the bytes are a complete shared object for this machine, then looks for the marker that
- * leat/plugin.h leaves in every plugin. Every offset is checked against the length, so that any bytes may
- * be given. Its caller is the catalogue. Any thread.
+ * Checks that the bytes are a complete shared object for this machine, then looks for the marker
+ * that leat/plugin.h leaves in every plugin. Every offset is checked against the length, so that
+ * any bytes may be given. Its caller is the catalogue. Any thread.
  */
 #ifndef PLUG_MANIFEST_H
 #define PLUG_MANIFEST_H
@@ -38,9 +38,9 @@ enum manifest_fault {
 };
 
 /*
- * ERR_PLUGIN_FORMAT (not a plugin) or ERR_PLUGIN_ABI (made for another major version) with a sentence
- * for use after the path ("is not a shared object for this machine ..."). <ret_fault> (NULL allowed) is
- * always written.
+ * ERR_PLUGIN_FORMAT (not a plugin) or ERR_PLUGIN_ABI (made for another major version) with a
+ * sentence for use after the path ("is not a shared object for this machine ..."). <ret_fault>
+ * (NULL allowed) is always written.
  */
 int manifest_read(const void *bytes, size_t len, struct manifest *ret_manifest,
                   enum manifest_fault *ret_fault, struct err_text *reterr_why);

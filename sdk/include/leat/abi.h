@@ -35,14 +35,14 @@ extern "C" {
 #define LEAT_PLUGIN_MAGIC 0x7461656cu
 
 /* Limits of the contract, in bytes unless named otherwise. */
-#define LEAT_DEPTH_MAX 32u                /* nesting of a value */
-#define LEAT_NODES_MAX 1000000u           /* scalars and containers in one value */
-#define LEAT_INPUT_MAX (64u << 20)        /* the whole input of one attempt */
-#define LEAT_RESULT_MAX (64u << 20)       /* one keyed result; all of them together twice that */
-#define LEAT_RESULT_KEYS_MAX 256u         /* keyed results of one attempt */
-#define LEAT_KEY_MAX 128u                 /* a parameter's or result's name */
-#define LEAT_TEXT_MAX (16u << 10)         /* one log line, progress text or error sentence */
-#define LEAT_CODE_MAX 128u                /* an error code */
+#define LEAT_DEPTH_MAX 32u          /* nesting of a value */
+#define LEAT_NODES_MAX 1000000u     /* scalars and containers in one value */
+#define LEAT_INPUT_MAX (64u << 20)  /* the whole input of one attempt */
+#define LEAT_RESULT_MAX (64u << 20) /* one keyed result; all of them together twice that */
+#define LEAT_RESULT_KEYS_MAX 256u   /* keyed results of one attempt */
+#define LEAT_KEY_MAX 128u           /* a parameter's or result's name */
+#define LEAT_TEXT_MAX (16u << 10)   /* a log line, progress text or sentence; cut by the host */
+#define LEAT_CODE_MAX 128u          /* an error code */
 
 /* How an attempt ended. An open set: hosts treat unknown values as LEAT_FAIL. */
 typedef int32_t leat_status;
@@ -68,16 +68,16 @@ typedef int32_t leat_status;
 #define LEAT_TYPE_VALUE 8u    /* leat_str, one msgpack value */
 #define LEAT_TYPE_FILE 9u     /* leat_str, a path; the cache counts the file by its content */
 
-/* Flags of a parameter. */
+/* Flags of a parameter. Hosts ignore flags they do not know, here and below. */
 #define LEAT_PARAM_REQUIRED 1u /* there is no fallback; the caller must give it */
 #define LEAT_PARAM_SECRET 2u   /* masked wherever it is shown */
-#define LEAT_PARAM_LIST 4u     /* a list of the type; param() writes a leat_str of msgpack */
+#define LEAT_PARAM_LIST 4u     /* a list of the type; param() writes a leat_str, the msgpack list */
 
 /* Flags of a part. */
-#define LEAT_PART_IDEMPOTENT 1u  /* running it twice does no harm */
-#define LEAT_PART_SLOW 2u        /* must report progress at least every 60 s, or counts as stuck */
-#define LEAT_PART_NOCACHE 4u     /* works by side effect; never answered from the cache */
-#define LEAT_PART_ISOLATED 8u    /* wants a fresh process for every attempt */
+#define LEAT_PART_IDEMPOTENT 1u /* running it twice does no harm */
+#define LEAT_PART_SLOW 2u       /* must report progress at least every 60 s, or counts as stuck */
+#define LEAT_PART_NOCACHE 4u    /* works by side effect; never answered from the cache */
+#define LEAT_PART_ISOLATED 8u   /* wants a fresh process for every attempt */
 
 /* Flags of a plugin. */
 #define LEAT_PLUGIN_THREADSAFE 1u /* several calls at once are fine */
@@ -110,12 +110,14 @@ struct leat_host {
     uint16_t abi_minor;
 
     /*
-     * [call-thread] Writes the parameter <name>, declared with <type> (and LEAT_PARAM_LIST, if it is
-     * a list, added as LEAT_TYPE_LIST_OF), to <ret_value>; see the types for what is written. Borrowed
-     * until run() returns. LEAT_OK for every declared parameter: the engine has already merged,
-     * checked, coerced and defaulted it. An optional parameter without a value gives an empty
+     * [call-thread] Writes the parameter <name> to <ret_value>, whose type the comments at
+     * LEAT_TYPE_* tell; what it points to is borrowed until run() returns. <type> repeats the
+     * declared type, as LEAT_TYPE_LIST_OF(type) for a list: that is how both sides know what
+     * <ret_value> points to. LEAT_OK for every declared parameter, because the engine has merged,
+     * checked, coerced and defaulted it already; an optional one without a value gives an empty
      * leat_str (NULL pointer) or 0. Asking for an undeclared one, or with another type, is a bug of
-     * the plugin: it gives LEAT_FAIL, is logged and fails the attempt.
+     * the plugin: <ret_value> stays as it was, the answer is LEAT_FAIL, and the attempt is logged
+     * and failed.
      */
     leat_status (*param)(leat_call *call, const char *name, uint32_t type, void *ret_value);
 
@@ -159,13 +161,14 @@ struct leat_host {
     const void *(*extension)(leat_call *call, const char *id);
     /* [call-thread] What open() stored in <ret_state>, or NULL. */
     void *(*state)(leat_call *call);
-    /* [any-thread] Facts about the attempt by name, borrowed until run() returns, empty when unknown:
-     * "flow_run_id", "flow_run_name", "flow", "step", "task_run", "attempt", "idempotency_key",
-     * "workdir". */
+    /* [any-thread] Facts about the attempt by name, borrowed until run() returns, empty when
+     * unknown: "flow_run_id", "flow_run_name", "flow", "step", "task_run", "attempt",
+     * "idempotency_key", "workdir". */
     leat_str (*fact)(leat_call *call, const char *name);
 };
 
-/* One declared parameter. A table of them ends with an entry whose name is NULL. */
+/* One declared parameter. A table of them ends with an entry whose name is NULL; the part says how
+ * far apart its entries are. */
 typedef struct leat_param {
     const char *name;     /* letters, digits and underscores, at most LEAT_KEY_MAX bytes */
     const char *fallback; /* the default as text (JSON for lists and values), NULL for none */
@@ -178,7 +181,8 @@ typedef struct leat_param {
 typedef struct leat_part {
     uint32_t struct_size;
     uint32_t kind;
-    const char *type;    /* the name flows use: "csv.read", begins with a word and a dot */
+    const char *type;    /* the name flows use: words joined by dots, one dot at least in a task's:
+                            "csv.read"; at most LEAT_KEY_MAX bytes */
     const char *summary; /* one sentence */
     /* [call-thread] Runs one attempt; may block. */
     leat_status (*run)(leat_call *call);
@@ -194,8 +198,10 @@ typedef struct leat_plugin {
     uint16_t abi_major;
     uint16_t abi_minor;
     uint32_t flags;
-    const char *name;    /* letters, digits, `_`, `-`, `.`; unique in a plugins directory */
-    const char *version; /* for people and for caching; any text */
+    const char *name;    /* letters, digits, `_`, `-`, `.`, a letter first; less than
+                            LEAT_MARKER_NAME_MAX bytes; unique in a plugins directory */
+    const char *version; /* for people and for caching; any text of 1 byte or more, less than
+                            LEAT_MARKER_VERSION_MAX bytes */
     const char *summary; /* one sentence */
     const leat_part *const *parts; /* pointers, so that leat_part may grow; ends with NULL */
     /* [load-thread] Called once per host process before any run(); NULL when not needed. */
@@ -213,26 +219,26 @@ typedef struct leat_plugin {
 typedef const leat_plugin *(*leat_plugin_entry)(void);
 #define LEAT_PLUGIN_SYMBOL "leat_plugin_v1"
 
-/* True when the table <object> is long enough to have <member> and the member is set. */
-#define LEAT_HAS(object, member) \
-    ((object)->struct_size >= \
+/* True when the host's table <host> is long enough to have the function <member> and has it. */
+#define LEAT_HAS(host, member)                                                   \
+    ((host)->struct_size >=                                                      \
          offsetof(leat_host, member) + sizeof(((const leat_host *)0)->member) && \
-     (object)->member != NULL)
+     (host)->member != NULL)
 
 /*
- * The marker that lets a tool read what a file is without loading it: these sixteen bytes stand once
- * in the file, followed by ABI major and minor (two little-endian uint16), then name and version as
- * NUL-terminated texts. leat/plugin.h emits it; other languages write the same bytes.
+ * The marker that lets a tool read what a file is without loading it: these sixteen bytes stand
+ * once in the file, the rest of a leat_marker behind them. leat/plugin.h emits it; other languages
+ * write the same bytes.
  */
 #define LEAT_MARKER "\x7fleat-plugin\x7f\x01\n"
 #define LEAT_MARKER_SIZE 16
 #define LEAT_MARKER_NAME_MAX 64
 #define LEAT_MARKER_VERSION_MAX 64
 
-/* What the marker names: fixed size, so that it is one constant object. */
+/* The marker and what it names. Texts end with a NUL and repeat the descriptor's. */
 typedef struct leat_marker {
     char magic[LEAT_MARKER_SIZE];
-    uint16_t abi_major;
+    uint16_t abi_major; /* little-endian, like the next */
     uint16_t abi_minor;
     char name[LEAT_MARKER_NAME_MAX];
     char version[LEAT_MARKER_VERSION_MAX];

@@ -1,13 +1,13 @@
 /*
- * Everything a plugin in C includes: getters for parameters, results and log lines with formatting, and
- * macros that write the descriptor, the entry function and the marker. The smallest plugin is a function
- * and one LEAT_PLUGIN(); see examples/plugins/hello/hello.c.
+ * Everything a plugin in C includes: getters for parameters, results and log lines with formatting,
+ * and macros that write the descriptor, the entry function and the marker. The smallest plugin is a
+ * function and one LEAT_PLUGIN(); see examples/plugins/hello/hello.c.
  *
- * Convenience over leat/abi.h, no part of the contract: what it compiles to is. The functions compile as
- * C11 and C++11; the descriptor macros need C11 (compound literals).
+ * Convenience over leat/abi.h, no part of the contract: what it compiles to is. The functions
+ * compile as C11 and C++11; the descriptor macros need C11 (compound literals).
  *
- * Formatting never cuts a text silently: what does not fit on the stack is formatted in memory of its own,
- * and when there is none, the line says so.
+ * Formatting never cuts a text silently: what does not fit on the stack is formatted in memory of
+ * its own, and when there is none, the line says so.
  *
  * To link a plugin into a program, a test for example, define LEAT_STATIC as the plugin's name in C
  * before this file is included: `#define LEAT_STATIC hello` names its entry leat_plugin_v1_hello().
@@ -35,7 +35,7 @@ extern "C" {
 #endif
 
 /* A leat_str as the two arguments of "%.*s". */
-#define LEAT_STRF(str) \
+#define LEAT_STRF(str)                                                \
     (int)((str).len > (size_t)INT_MAX ? (size_t)INT_MAX : (str).len), \
         ((str).ptr != NULL ? (str).ptr : "")
 
@@ -50,16 +50,16 @@ LEAT_API leat_str leat_str_of(const char *text);
 /* 1 when <str> has exactly the bytes of <text>. */
 LEAT_API int leat_str_is(leat_str str, const char *text);
 
-/* A NUL-terminated copy in memory of the call [call-thread]; NULL when there is none left or the text
- * has a NUL inside, which a C function would take for its end. */
+/* A NUL-terminated copy in memory of the call [call-thread]; NULL when there is none left or the
+ * text has a NUL inside, which a C function would take for its end. */
 LEAT_API char *leat_str_dup(leat_call *call, leat_str str);
 
 /* ---- parameters [call-thread] ----
  *
- * Of a declared parameter, with its declared type; borrowed until run() returns. An optional parameter
- * that was not given and has no fallback reads as empty, 0 or the empty view: leat_param_given() tells.
- * Asking for anything else is a bug of the plugin, which the engine reports and which fails the attempt.
- */
+ * Of a declared parameter, with its declared type; borrowed
+ * until run() returns. An optional parameter that was not given and has no fallback reads as empty,
+ * 0 or the empty view: leat_param_given() tells. Asking for anything else is a bug of the plugin,
+ * which the engine reports and which fails the attempt. */
 LEAT_API leat_str leat_param_str(leat_call *call, const char *name);
 LEAT_API int64_t leat_param_int(leat_call *call, const char *name);
 LEAT_API double leat_param_float(leat_call *call, const char *name);
@@ -90,9 +90,9 @@ LEAT_API leat_view leat_input(leat_call *call);
 
 /* ---- results [call-thread] ----
  *
- * Each hands over a copy under <key> and returns LEAT_OK, so that it can be the return statement, or
- * LEAT_FAIL when the value is refused; the attempt fails then, whatever run() returns.
- */
+ * Each hands over a copy under <key> and returns LEAT_OK, so that
+ * it can be the return statement, or LEAT_FAIL when the value is refused; the attempt fails then,
+ * whatever run() returns. */
 LEAT_API leat_status leat_result_str(leat_call *call, const char *key, leat_str text);
 LEAT_API leat_status leat_result_text(leat_call *call, const char *key, const char *text);
 LEAT_API leat_status leat_result_int(leat_call *call, const char *key, int64_t value);
@@ -111,10 +111,10 @@ LEAT_API leat_status leat_result_whole(leat_call *call, leat_str msgpack);
 
 /* ---- outcome [call-thread] ----
  *
- * `return leat_fail(call, "http.bad_url", "no host in %s", url);`. <code> is stable and for machines, the
- * text one sentence for people. leat_retry() adds after how many milliseconds a further attempt makes
- * sense, -1 for no opinion. leat_stopped() is for a part that noticed leat_cancelled().
- */
+ * `return leat_fail(call, "http.bad_url", "no host in %s",
+ * url);`. <code> is stable and for machines, the text one sentence for people. leat_retry() adds
+ * after how many milliseconds a further attempt makes sense, -1 for no opinion. leat_stopped() is
+ * for a part that noticed leat_cancelled(). */
 LEAT_API leat_status leat_fail(leat_call *call, const char *code, const char *format, ...)
     LEAT_PRINTF_(3, 4);
 LEAT_API leat_status leat_retry(leat_call *call, int64_t after_ms, const char *code,
@@ -155,19 +155,20 @@ LEAT_API void *leat_state(leat_call *call);
 
 /* ---- the descriptor ----
  *
- * LEAT_PLUGIN(name, version, summary, parts...) stands once, at the end of the plugin's file. Parts are
- * LEAT_TASK(function, type, summary, parameters...) and LEAT_NOTIFIER of the same shape; the _EX forms
- * take flags (LEAT_PART_*) after the summary. All texts are literals.
+ * LEAT_PLUGIN(name, version, summary, parts...) stands once, at the end
+ * of the plugin's file. Parts are LEAT_TASK(function, type, summary, parameters...) and
+ * LEAT_NOTIFIER of the same shape; the _EX forms take flags (LEAT_PART_*) after the summary. All
+ * texts are literals.
  *
- * Parameters are LEAT_<TYPE>(name, fallback, doc) with the fallback as text ("3", "true", "10s", "64KiB")
- * or NULL for an optional one without a value, LEAT_<TYPE>_REQUIRED(name, doc), and for lists
- * LEAT_<TYPE>_LIST(name, fallback, doc) with the fallback as JSON, LEAT_<TYPE>_LIST_REQUIRED(name, doc).
- * LEAT_SECRET(name, fallback, doc) and LEAT_SECRET_REQUIRED(name, doc) are strings that are masked
- * wherever they are shown. Anything else: LEAT_PARAM(type, flags, name, fallback, doc).
- */
+ * Parameters are LEAT_<TYPE>(name, fallback, doc) with the fallback as text
+ * ("3", "true", "10s", "64KiB") or NULL for an optional one without a value,
+ * LEAT_<TYPE>_REQUIRED(name, doc), and for lists LEAT_<TYPE>_LIST(name, fallback, doc) with the
+ * fallback as JSON, LEAT_<TYPE>_LIST_REQUIRED(name, doc). LEAT_SECRET(name, fallback, doc) and
+ * LEAT_SECRET_REQUIRED(name, doc) are strings that are masked wherever they are shown. Anything
+ * else: LEAT_PARAM(type, flags, name, fallback, doc). */
 #define LEAT_PARAM(type, flags, name, fallback, doc) \
-    { \
-        name, fallback, doc, type, flags \
+    {                                                \
+        name, fallback, doc, type, flags             \
     }
 
 #define LEAT_STRING(name, fallback, doc) LEAT_PARAM(LEAT_TYPE_STRING, 0, name, fallback, doc)
@@ -241,15 +242,15 @@ LEAT_API void *leat_state(leat_call *call);
 #define LEAT_SECRET_REQUIRED(name, doc) \
     LEAT_PARAM(LEAT_TYPE_STRING, LEAT_PARAM_SECRET | LEAT_PARAM_REQUIRED, name, NULL, doc)
 
-/* The end of a table of parameters; also what keeps a part without any from being a syntax error. */
+/* The end of a table of parameters; also what keeps a part without any from being wrong C. */
 #define LEAT_PARAM_END_ LEAT_PARAM(0, 0, NULL, NULL, NULL)
 
 /* <...> is at least the table's end. */
-#define LEAT_PART_(kind, flags, run, type, summary, ...) \
-    &(const leat_part) \
-    { \
+#define LEAT_PART_(kind, flags, run, type, summary, ...)                                          \
+    &(const leat_part)                                                                            \
+    {                                                                                             \
         (uint32_t)sizeof(leat_part), kind, type, summary, run, (const leat_param[]){__VA_ARGS__}, \
-            (uint32_t)sizeof(leat_param), flags \
+            (uint32_t)sizeof(leat_param), flags                                                   \
     }
 #define LEAT_PART_PLAIN_(kind, run, type, ...) LEAT_PART_(kind, 0, run, type, __VA_ARGS__)
 #define LEAT_PART_EX_(kind, run, type, summary, flags, ...) \
@@ -260,8 +261,8 @@ LEAT_API void *leat_state(leat_call *call);
 #define LEAT_NOTIFIER(...) LEAT_PART_PLAIN_(LEAT_KIND_NOTIFIER, __VA_ARGS__, LEAT_PARAM_END_)
 #define LEAT_NOTIFIER_EX(...) LEAT_PART_EX_(LEAT_KIND_NOTIFIER, __VA_ARGS__, LEAT_PARAM_END_)
 
-/* `used` keeps the marker in the object file, `retain` keeps the linker from collecting it as garbage;
- * a compiler without the latter must not be combined with --gc-sections. */
+/* `used` keeps the marker in the object file, `retain` keeps the linker from collecting it as
+ * garbage; a compiler without the latter must not be combined with --gc-sections. */
 #if defined(__has_attribute)
 #if __has_attribute(retain)
 #define LEAT_KEEP_ __attribute__((used, retain))
@@ -291,29 +292,29 @@ LEAT_API void *leat_state(leat_call *call);
     LEAT_PLUGIN_EX(name, version, summary, 0, NULL, NULL, __VA_ARGS__)
 
 /* With flags (LEAT_PLUGIN_*) and the functions open and close, each of which may be NULL. */
-#define LEAT_PLUGIN_EX(name, version, summary, flags, open, close, ...) \
-    static const leat_marker leat_marker_ LEAT_KEEP_ = {LEAT_MARKER, LEAT_ABI_MAJOR, \
+#define LEAT_PLUGIN_EX(name, version, summary, flags, open, close, ...)                 \
+    static const leat_marker leat_marker_ LEAT_KEEP_ = {LEAT_MARKER, LEAT_ABI_MAJOR,    \
                                                         LEAT_ABI_MINOR, name, version}; \
-    static const leat_part *const leat_parts_[] = {__VA_ARGS__, NULL}; \
-    static const leat_plugin leat_plugin_ = {LEAT_PLUGIN_MAGIC, \
-                                             (uint32_t)sizeof(leat_plugin), \
-                                             LEAT_ABI_MAJOR, \
-                                             LEAT_ABI_MINOR, \
-                                             flags, \
-                                             name, \
-                                             version, \
-                                             summary, \
-                                             leat_parts_, \
-                                             open, \
-                                             close, \
-                                             NULL}; \
-    LEAT_EXPORT_ const leat_plugin *LEAT_ENTRY_(void); \
-    LEAT_EXPORT_ const leat_plugin *LEAT_ENTRY_(void) \
-    { \
-        return &leat_plugin_; \
-    } \
-    _Static_assert(sizeof(name) <= LEAT_MARKER_NAME_MAX && \
-                       sizeof(version) <= LEAT_MARKER_VERSION_MAX, \
+    static const leat_part *const leat_parts_[] = {__VA_ARGS__, NULL};                  \
+    static const leat_plugin leat_plugin_ = {LEAT_PLUGIN_MAGIC,                         \
+                                             (uint32_t)sizeof(leat_plugin),             \
+                                             LEAT_ABI_MAJOR,                            \
+                                             LEAT_ABI_MINOR,                            \
+                                             flags,                                     \
+                                             name,                                      \
+                                             version,                                   \
+                                             summary,                                   \
+                                             leat_parts_,                               \
+                                             open,                                      \
+                                             close,                                     \
+                                             NULL};                                     \
+    LEAT_EXPORT_ const leat_plugin *LEAT_ENTRY_(void);                                  \
+    LEAT_EXPORT_ const leat_plugin *LEAT_ENTRY_(void)                                   \
+    {                                                                                   \
+        return &leat_plugin_;                                                           \
+    }                                                                                   \
+    _Static_assert(sizeof(name) <= LEAT_MARKER_NAME_MAX &&                              \
+                       sizeof(version) <= LEAT_MARKER_VERSION_MAX,                      \
                    "the plugin's name or version is too long for the marker")
 
 #endif /* __cplusplus */
@@ -570,7 +571,7 @@ LEAT_API leat_status leat_result_nil(leat_call *call, const char *key)
     return leat_result_packed_(call, key, "\xc0", 1);
 }
 
-/* A formatted text: in <small> when it fits there, else in memory that leat_format_done_() frees. */
+/* A formatted text: in <small> when it fits there, else on the heap until leat_format_done_(). */
 typedef struct leat_text_ {
     char *ptr;
     size_t len;
@@ -578,8 +579,7 @@ typedef struct leat_text_ {
 } leat_text_;
 
 /* Formats. Without memory the text is cut and ends with a mark that says so. */
-LEAT_API void leat_format_(leat_text_ *text, const char *format, va_list args)
-    LEAT_PRINTF_(2, 0);
+LEAT_API void leat_format_(leat_text_ *text, const char *format, va_list args) LEAT_PRINTF_(2, 0);
 
 LEAT_API void leat_format_(leat_text_ *text, const char *format, va_list args)
 {

@@ -1,14 +1,14 @@
 /*
  * Reading and writing msgpack values inside a plugin, without a msgpack library.
  *
- * The reader allocates nothing and copies nothing: a leat_view borrows bytes and every function checks
- * every length, so that it is safe on bytes from anywhere, not only on those the host has checked. What
- * is missing, malformed or of another type reads as the empty view or as the caller's fallback, so look-ups
- * can be chained and tested once. Nothing here recurses; the cost of any call is at most linear in the
- * bytes of its view.
+ * The reader allocates nothing and copies nothing: a leat_view borrows bytes and every function
+ * checks every length, so that it is safe on bytes from anywhere, not only on those the host has
+ * checked. What is missing, malformed or of another type reads as the empty view or as the caller's
+ * fallback, so look-ups can be chained and tested once. Nothing here recurses; the cost of any call
+ * is at most linear in the bytes of its view.
  *
- * The writer appends to memory of the call (freed by the host after run()) or to a fixed buffer of the
- * caller's. It remembers the first failure and says it once, in leat_writer_done().
+ * The writer appends to memory of the call (freed by the host after run()) or to a fixed buffer of
+ * the caller's. It remembers the first failure and says it once, in leat_writer_done().
  *
  * Convenience over leat/abi.h, no part of the contract. C11 and C++11.
  */
@@ -73,7 +73,8 @@ typedef struct leat_writer {
 
 /* ---- reading ---- */
 
-/* A view of <msgpack>, which is borrowed for as long as the view and all views found in it are used. */
+/* A view of <msgpack>, which is borrowed for as long as the view and all views found in it are
+ * used. */
 LEAT_API leat_view leat_view_of(leat_str msgpack);
 
 /* One of LEAT_VIEW_*. */
@@ -109,8 +110,8 @@ LEAT_API leat_view leat_view_at(leat_view list, size_t index);
 /* Begins a walk over a list or a map; over anything else it ends at once. */
 LEAT_API leat_iter leat_iter_of(leat_view view);
 
-/* Moves to the next item and returns 1; 0 at the end or where the bytes are malformed. <ret_key> is the
- * empty view in a list. Each may be NULL. */
+/* Moves to the next item and returns 1; 0 at the end or where the bytes are malformed. <ret_key> is
+ * the empty view in a list. Each may be NULL. */
 LEAT_API int leat_iter_next(leat_iter *iter, leat_view *ret_key, leat_view *ret_item);
 
 /* 1 when the view is a string and equals <text>. */
@@ -144,8 +145,9 @@ LEAT_API void leat_write_list_end(leat_writer *writer);
 LEAT_API void leat_write_map_begin(leat_writer *writer);
 LEAT_API void leat_write_map_end(leat_writer *writer);
 
-/* The finished value, borrowed from the call or the caller's buffer; {NULL, 0} after any failure: no
- * memory, too deep, a container left open, a map with a key but no value, not exactly one value. */
+/* The finished value, borrowed from the call or the caller's buffer; {NULL, 0} after any failure:
+ * no memory, too deep, a container left open, a map with a key but no value,
+ * not exactly one value. */
 LEAT_API leat_str leat_writer_done(leat_writer *writer);
 
 /* ---- bodies ---- */
@@ -204,8 +206,8 @@ LEAT_API int leat_head_tagged_(const unsigned char *ptr, size_t len, leat_head_ 
     return 1;
 }
 
-/* Reads the head at the beginning of <len> bytes; 0 unless it and its payload lie inside them. Every
- * item takes a byte at least, so a count that cannot fit is refused here. */
+/* Reads the head at the beginning of <len> bytes; 0 unless it and its payload lie inside them.
+ * Every item takes a byte at least, so a count that cannot fit is refused here. */
 LEAT_API int leat_head_read_(const unsigned char *ptr, size_t len, leat_head_ *ret_head)
 {
     unsigned byte;
@@ -567,8 +569,9 @@ LEAT_API void leat_writer_init_fixed(leat_writer *writer, void *memory, size_t s
     writer->size = size;
 }
 
-/* Makes room for <size> more bytes; 0 and a remembered failure when there is none. Memory of the call
- * cannot be given back, so it doubles: all old pieces together are smaller than the last one. */
+/* Makes room for <size> more bytes; 0 and a remembered failure when there is none. Memory of the
+ * call cannot be given back, so it doubles: all old pieces together are smaller
+ * than the last one. */
 LEAT_API int leat_writer_room_(leat_writer *writer, size_t size)
 {
     size_t wanted = writer->size < 256 ? 256 : writer->size;
