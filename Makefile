@@ -9,6 +9,7 @@
 #   asan      address and undefined behaviour sanitizers, fault points
 #   tsan      thread sanitizer, fault points
 #   coverage  counts lines
+#   fuzz      clang with coverage feedback and sanitizers
 #
 # All but release live in build/<variant>/. Nothing here runs a compiler while the Makefile is
 # read: on a bare machine `make test` and `make demo` install the compiler first.
@@ -20,7 +21,7 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 FUZZ_SECONDS ?= 20
 T ?=
 
-VARIANTS := release fault debug asan tsan coverage
+VARIANTS := release fault debug asan tsan coverage fuzz
 ifeq ($(filter $(VARIANT),$(VARIANTS)),)
 $(error VARIANT is "$(VARIANT)"; it must be one of: $(VARIANTS))
 endif
@@ -57,9 +58,12 @@ OPT_asan := -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
     -fno-omit-frame-pointer -DLEAT_FAULTS
 OPT_tsan := -O1 -g -fsanitize=thread -fno-omit-frame-pointer -DLEAT_FAULTS
 OPT_coverage := -O0 -g --coverage -DLEAT_FAULTS
+OPT_fuzz := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer -DLEAT_FAULTS
 SANITIZE_asan := -fsanitize=address,undefined
 SANITIZE_tsan := -fsanitize=thread
 SANITIZE_coverage := --coverage
+SANITIZE_fuzz := -fsanitize=fuzzer,address,undefined
 
 CC_COMMON = -std=gnu11 -D_GNU_SOURCE $(C_WARNINGS) $(HARDENING) -MMD -MP
 CXX_COMMON = -std=c++17 -D_GNU_SOURCE $(WARNINGS) $(HARDENING) -MMD -MP
@@ -91,6 +95,9 @@ plugins_in = $(sort $(foreach file,$(wildcard $(1)/*/*.$(2)),$(if \
 PLUGINS := $(call plugins_in,plugins,c)
 EXAMPLES_C := $(call plugins_in,examples/plugins,c)
 EXAMPLES_CXX := $(call plugins_in,examples/plugins,cpp)
+# Examples in other languages are built where their compiler happens to be there.
+EXAMPLES_RUST := $(if $(shell command -v rustc),$(call plugins_in,examples/plugins,rs))
+EXAMPLES_ZIG := $(if $(shell command -v zig),$(call plugins_in,examples/plugins,zig))
 HOSTILE := $(sort $(patsubst tests/hostile/%.c,%,\
     $(filter-out tests/hostile/test_%,$(wildcard tests/hostile/*.c))))
 
@@ -100,7 +107,14 @@ UNIT_TESTS := $(wildcard tests/unit/*/test_*.c)
 PLUGIN_TESTS := $(wildcard plugins/*/test_*.c)
 WHOLE_DIRS := e2e abi hostile sim crash
 WHOLE_TESTS := $(foreach dir,$(WHOLE_DIRS),$(wildcard tests/$(dir)/test_*.c))
-TEST_SRC := $(call picked,$(sort $(UNIT_TESTS) $(PLUGIN_TESTS) $(WHOLE_TESTS)))
+# Programs of their own that print TAP: threads at work, for the thread sanitizer above all.
+RACE_TESTS := $(wildcard tests/race/race_*.c)
+# Criterion and the thread sanitizer want the same addresses. So with VARIANT=tsan no unit test
+# runs, and the other tests, built without it, drive a program that was built with it.
+CASE_TESTS := $(call picked,$(sort $(if $(filter tsan,$(VARIANT)),,$(UNIT_TESTS) $(PLUGIN_TESTS)) \
+    $(WHOLE_TESTS)))
+RACE_SRC := $(call picked,$(RACE_TESTS))
+TEST_SRC := $(CASE_TESTS) $(RACE_SRC)
 SHELL_TESTS := $(call picked,$(sort $(foreach dir,$(WHOLE_DIRS),\
     $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh)))))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -119,13 +133,14 @@ obj = $(BUILD)/$(1)/obj
 # The other sources in a test's folder that are linked with it.
 test_helpers = $(if $(filter tests/hostile/%,$(1)),,$(filter-out \
     $(dir $(1))test_% $(if $(filter plugins/%,$(1)),$(dir $(1))$(call dir_name,$(1)).c),\
-    $(wildcard $(dir $(1))*.c))) $(wildcard tests/support/*.c)
+    $(wildcard $(dir $(1))*.c))) $(wildcard tests/support/*.c) \
+    $(if $(filter plugins/%,$(1)),$(wildcard plugins/testhost.c))
 # The engine's part of a test: $(call test_libs,<variant>,<source without .c>)
 test_libs = $(if $(filter tests/unit/%,$(2)),$(patsubst %,$(BUILD)/$(1)/lib/%.a,$(strip \
     $(or $(BELOW_$(call dir_name,$(2))),$(error $(2).c is not in a folder named after a layer)))),\
     $(BUILD)/$(1)/libleat.a)
 # Tests of a release are linked with the fault build of the library, so that they reach error paths.
-lib_variant = $(if $(filter release,$(1)),fault,$(1))
+lib_variant = $(if $(filter release tsan,$(1)),fault,$(1))
 
 define variant_rules
 $(call obj,$(1))/engine/%.o: engine/%.c | deps
@@ -151,6 +166,11 @@ $(call obj,$(1))/examples/%.o: examples/%.cpp | deps
 	@mkdir -p $$(@D)
 	$$(Q)$$(CXX) $$(CXX_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
 	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CXXFLAGS) -c $$< -o $$@
+
+$(BUILD)/$(1)/bin/tests/fuzz/%: $(call obj,$(1))/tests/fuzz/%.o $(BUILD)/$(1)/libleat.a
+	$$(call say,LINK,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) $$(ENGINE_LIBS) -o $$@
 
 $(call obj,$(1))/tests/hostile/%.o: tests/hostile/%.c | deps
 	$$(call say,CC,$$@)
@@ -203,6 +223,20 @@ $(call out,$(1))/hostile/$(2).so: $(call obj,$(1))/tests/hostile/$(2).o
 	    $$(HOSTILE_LIBS_$(2)) -o $$@
 endef
 
+# $(call rust_rule,<variant>,<name>) and the same for Zig
+define rust_rule
+$(call out,$(1))/examples/plugins/$(2).so: examples/plugins/$(2)/$(2).rs
+	$$(call say,RUSTC,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)rustc --edition 2021 --crate-type cdylib -O -C panic=abort $$< -o $$@
+endef
+define zig_rule
+$(call out,$(1))/examples/plugins/$(2).so: examples/plugins/$(2)/$(2).zig
+	$$(call say,ZIG,$$@)
+	@mkdir -p $$(@D)
+	$$(Q)zig build-lib -dynamic -lc -O ReleaseSafe -Isdk/include $$< -femit-bin=$$@
+endef
+
 # $(call test_rule,<variant>,<source without .c>)
 define test_rule
 $(BUILD)/$(1)/bin/$(2): $(patsubst %.c,$(call obj,$(1))/%.o,$(2).c \
@@ -226,7 +260,10 @@ $(foreach p,$(PLUGINS),$(eval $(call plugin_rule,$(VARIANT),plugins,$(p),c,CC)))
 $(foreach p,$(EXAMPLES_C),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),c,CC)))
 $(foreach p,$(EXAMPLES_CXX),$(eval $(call plugin_rule,$(VARIANT),examples/plugins,$(p),cpp,CXX)))
 $(foreach p,$(HOSTILE),$(eval $(call hostile_rule,$(VARIANT),$(p))))
-$(foreach t,$(TEST_SRC:.c=),$(eval $(call test_rule,$(LIB_VARIANT),$(t))))
+$(foreach p,$(EXAMPLES_RUST),$(eval $(call rust_rule,$(VARIANT),$(p))))
+$(foreach p,$(EXAMPLES_ZIG),$(eval $(call zig_rule,$(VARIANT),$(p))))
+$(foreach t,$(CASE_TESTS:.c=),$(eval $(call test_rule,$(LIB_VARIANT),$(t))))
+$(foreach t,$(RACE_SRC:.c=),$(eval $(call test_rule,$(VARIANT),$(t))))
 
 -include $(foreach v,$(NEEDED_VARIANTS),$(shell find $(call obj,$(v)) -name '*.d' 2>/dev/null))
 
@@ -235,41 +272,82 @@ LIB := $(BUILD)/$(VARIANT)/libleat.a
 PROGRAM := $(if $(MAIN_SRC),$(OUT)/leat)
 FAULT_PROGRAM := $(if $(MAIN_SRC),$(call out,$(LIB_VARIANT))/leat)
 PLUGIN_FILES := $(PLUGINS:%=$(OUT)/plugins/%.so)
-EXAMPLE_FILES := $(patsubst %,$(OUT)/examples/plugins/%.so,$(EXAMPLES_C) $(EXAMPLES_CXX))
+EXAMPLE_FILES := $(patsubst %,$(OUT)/examples/plugins/%.so,\
+    $(EXAMPLES_C) $(EXAMPLES_CXX) $(EXAMPLES_RUST) $(EXAMPLES_ZIG))
 HOSTILE_FILES := $(HOSTILE:%=$(OUT)/hostile/%.so)
-TEST_FILES := $(TEST_SRC:%.c=$(BUILD)/$(LIB_VARIANT)/bin/%)
-
-# --- targets ------------------------------------------------------------------------------------
-
-.PHONY: all test tests asan-test tsan-test setup deps clean help
-
-all: $(LIB) $(PROGRAM) $(PLUGIN_FILES) ## Build the program and its plugins (the default)
-
-# Goals that promise to set up what they need install packages; the others only say what is missing.
-INSTALLING := $(filter test demo setup asan-test tsan-test coverage fuzz,$(MAKECMDGOALS))
-deps:
-	@tests/setup $(if $(INSTALLING),install,check) $(if $(filter demo,$(MAKECMDGOALS)),demo)
-
-setup: deps ## Install the Debian packages that building and testing need
-	@echo "setup: everything needed is installed"
+TEST_FILES := $(CASE_TESTS:%.c=$(BUILD)/$(LIB_VARIANT)/bin/%) \
+    $(RACE_SRC:%.c=$(BUILD)/$(VARIANT)/bin/%)
+FUZZ_FILES := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/bin/tests/fuzz/%,$(call picked,$(FUZZERS)))
+SOURCES = $(sort $(shell find engine sdk plugins tests examples \
+    \( -name node_modules -o -name target \) -prune -o -name '*.[ch]' -print \
+    -o -name '*.[ch]pp' -print))
 
 # The unit tests of the lower layers need no program and no plugin.
 SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%)
 WHOLE := $(if $(filter-out $(SMALL_TESTS),$(TEST_SRC) $(SHELL_TESTS)),\
     all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM))
 
+TEST_ENV = LEAT_ROOT="$(CURDIR)" LEAT_BUILD="$(abspath $(OUT))" LEAT_BIN="$(abspath $(PROGRAM))" \
+    LEAT_FAULT_BIN="$(abspath $(FAULT_PROGRAM))" LEAT_VARIANT="$(VARIANT)"
+
+# --- targets ------------------------------------------------------------------------------------
+
+.PHONY: all test tests asan-test tsan-test coverage check-style format demo bench fuzz fuzz-run \
+    clang install setup deps clean help
+
+all: $(LIB) $(PROGRAM) $(PLUGIN_FILES) ## Build the program and its plugins (the default)
+
+# Goals that promise to set up what they need install packages; the others only say what is missing.
+INSTALLING := $(filter test demo setup asan-test tsan-test coverage,$(MAKECMDGOALS))
+deps:
+	@tests/setup $(if $(INSTALLING),install,check) $(if $(filter demo,$(MAKECMDGOALS)),demo)
+
+setup: deps ## Install the Debian packages that building and testing need
+	@echo "setup: everything needed is installed"
+
 tests: $(WHOLE) $(TEST_FILES) ## Build all test programs
 
 test: tests ## Set up, build and run the whole test suite; T=<part of a name> picks tests
-	@LEAT_ROOT="$(CURDIR)" LEAT_BUILD="$(abspath $(OUT))" LEAT_BIN="$(abspath $(PROGRAM))" \
-	    LEAT_FAULT_BIN="$(abspath $(FAULT_PROGRAM))" LEAT_VARIANT="$(VARIANT)" \
-	    tests/run "$(BUILD)/$(LIB_VARIANT)/bin" "$(T)" $(TEST_SRC:.c=) $(SHELL_TESTS)
+	@$(TEST_ENV) tests/run $(TEST_FILES) $(SHELL_TESTS)
+
+demo: all ## Set up, build and show the whole pipeline of the demo at work
+	@$(TEST_ENV) examples/demo/run.sh
 
 asan-test: ## Run the suite under the address and undefined behaviour sanitizers
 	@+$(MAKE) --no-print-directory VARIANT=asan test
 
-tsan-test: ## Run the suite under the thread sanitizer
+tsan-test: ## Run the tests of the whole program under the thread sanitizer
 	@+$(MAKE) --no-print-directory VARIANT=tsan test
+
+coverage: ## Run the suite and say how many lines of each folder it reaches
+	@+$(MAKE) --no-print-directory VARIANT=coverage test
+	@tests/coverage $(call obj,coverage)/engine $(call obj,coverage)/plugins
+
+fuzz: ## Run every fuzzer for FUZZ_SECONDS (needs clang)
+	@+$(MAKE) --no-print-directory VARIANT=fuzz CC=clang fuzz-run
+
+fuzz-run: $(FUZZ_FILES)
+	@tests/fuzz-run "$(BUILD)/fuzz/corpus" "$(FUZZ_SECONDS)" $(FUZZ_FILES)
+
+bench: all ## Measure throughput and latency
+	@$(TEST_ENV) tests/bench/run
+
+clang: ## Build everything with clang as well, warnings being errors
+	@+$(MAKE) --no-print-directory BUILD=$(BUILD)/clang CC=clang CXX=clang++ tests
+
+check-style: all $(EXAMPLE_FILES) ## Check the rules of the house that a machine can check
+	@CC="$(CC)" CXX="$(CXX)" tests/style/check "$(OUT)"
+
+format: ## Lay out all sources with clang-format
+	clang-format -i $(SOURCES)
+
+install: all ## Install into DESTDIR and PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/leat/plugins \
+	    $(DESTDIR)$(PREFIX)/include/leat
+	install -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/leat
+	install -m 644 $(PLUGIN_FILES) $(DESTDIR)$(PREFIX)/lib/leat/plugins
+	cd sdk/include && find leat -name '*.h*' -exec \
+	    install -D -m 644 {} $(abspath $(DESTDIR)$(PREFIX))/include/{} \;
 
 clean: ## Remove everything that was built
 	rm -rf $(BUILD)
@@ -278,4 +356,4 @@ help: ## Show this list
 	@echo "leat: make targets"; echo
 	@awk -F':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
 	@echo
-	@echo "  VARIANT=$(VARIANT) BUILD=$(BUILD) PREFIX=$(PREFIX); V=1 shows whole commands"
+	@echo "  VARIANT=$(VARIANT) BUILD=$(BUILD) PREFIX=$(PREFIX) T=$(T); V=1 shows whole commands"
