@@ -160,10 +160,8 @@ int frame_decode(const uint8_t *bytes, size_t len, struct frame *ret_frame,
 
 /* Cuts a stream of bytes into frames. Members are private. */
 struct frame_reader {
-    uint8_t *data;
-    size_t start;
-    size_t end;
-    size_t cap;
+    struct buf bytes;
+    size_t start; /* of the first byte not yet handed out */
     size_t max;
 };
 
@@ -173,9 +171,9 @@ enum { FRAME_READ_SIZE = 64 * 1024 };
 void frame_reader_init(struct frame_reader *reader, size_t max);
 void frame_reader_done(struct frame_reader *reader);
 
-/* Where the next read() may put at least FRAME_READ_SIZE bytes; how many in <ret_room>. Frames got
- * before are invalid afterwards. Memory grows with frames that have really begun to arrive. */
-uint8_t *frame_reader_space(struct frame_reader *reader, size_t *ret_room);
+/* Where the next read() may put FRAME_READ_SIZE bytes; NULL when memory ran out. Frames got before
+ * are invalid afterwards. Memory grows only as fast as bytes really arrive. */
+uint8_t *frame_reader_space(struct frame_reader *reader);
 /* The read() put <len> bytes there. */
 void frame_reader_added(struct frame_reader *reader, size_t len);
 
@@ -183,8 +181,5 @@ void frame_reader_added(struct frame_reader *reader, size_t len);
  * ERR_PROTOCOL with a sentence when the stream can not be trusted any more. */
 int frame_reader_next(struct frame_reader *reader, struct frame *ret_frame,
                       struct err_text *reterr_why);
-
-/* True when a whole further frame is there already. */
-bool frame_reader_has_next(const struct frame_reader *reader);
 
 #endif
