@@ -49,7 +49,7 @@ Test(str, dup_ends_with_nul_and_is_a_copy)
 Test(str, utf8_accepts_the_first_and_last_character_of_every_length)
 {
     const char *good[] = {
-        "\x01",         "\x7F",         "\xC2\x80",         "\xDF\xBF",        "\xE0\xA0\x80",
+        "\x01",         "\x7F",         "\xC2\x80",         "\xDF\xBF",         "\xE0\xA0\x80",
         "\xED\x9F\xBF", "\xEE\x80\x80", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF", "",
     };
     for (size_t index = 0; index < sizeof good / sizeof good[0]; index++) {
