@@ -48,7 +48,8 @@ struct param_spec {
     uint32_t length_min; /* characters of a string, members of a list */
     uint32_t length_max; /* 0: no limit of its own */
     struct str pattern;  /* expression a string must match (model/pattern.h); empty: none */
-    struct val choices;  /* list of allowed values (of each member), coerced; VAL_NONE: any */
+    struct val choices;  /* list of allowed values (of each member), coerced and canonical
+                          * (value/canon.h); VAL_NONE: any */
 };
 
 /* "string", "duration", ...; "?" for numbers outside the enum. Static text. */

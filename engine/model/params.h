@@ -23,12 +23,11 @@ enum { PARAMS_TOTAL_MAX = 512 * 1024 }; /* bytes of a bound set */
  * map of strings for param_coerce_text() that wins over it; either may be VAL_NONE. A null counts as
  * not given (but for required parameters of type value). Adds *all* problems to <problems>, each
  * with the parameter's name as subject: unknown names (with a suggestion), missing ones, values that
- * do not fit, more than
- * PARAMS_TOTAL_MAX in total (tasks may receive more: <total_max> is the caller's). 0 or ERR_INVALID, or ERR_LIMIT, ERR_MEMORY from <out>; <out> is as
- * before on failure.
+ * do not fit, more in total than <out> may hold (flow runs: PARAMS_TOTAL_MAX). 0, ERR_INVALID, or
+ * ERR_LIMIT, ERR_MEMORY from <out>; <out> is as before but for the latter two.
  */
 int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
-                size_t total_max, struct buf *out, struct diag_list *problems);
+                struct buf *out, struct diag_list *problems);
 
 /* The one of that name, or NULL. */
 const struct param_spec *params_find(const struct param_spec *specs, size_t count,

@@ -23,7 +23,13 @@ enum {
  * use after "the pattern". Any thread. */
 int pattern_check(struct str pattern, struct err_text *reterr_why);
 
-/* True when <text> (without NUL) has a match for <pattern>, which has passed the check. */
-bool pattern_matches(struct str pattern, struct str text);
+struct pattern;
+
+/* The expression, ready for use; <text> has passed the check. Heap; NULL when memory runs out. */
+struct pattern *pattern_new(struct str text);
+/* NULL is allowed; returns NULL. */
+struct pattern *pattern_free(struct pattern *pattern);
+/* True when <text> (without NUL) has a match somewhere. */
+bool pattern_matches(const struct pattern *pattern, struct str text);
 
 #endif

@@ -1,0 +1,285 @@
+/*
+ * Sets of parameters: giving each declared parameter its value, and describing the set to forms; see
+ * params.h.
+ */
+#include "model/params.h"
+
+#include <stdio.h>
+
+#include "base/must.h"
+#include "base/suggest.h"
+#include "value/pack.h"
+
+const struct param_spec *params_find(const struct param_spec *specs, size_t count, struct str name)
+{
+    for (size_t index = 0; index < count; index++) {
+        if (str_eq(specs[index].name, name)) {
+            return &specs[index];
+        }
+    }
+    return NULL;
+}
+
+/* Adds a problem about the parameter <name>. */
+static void complain(struct diag_list *problems, struct str name, const char *hint,
+                     const char *sentence)
+{
+    diag_add(problems, DIAG_ERROR, (struct diag_place){0, 0}, name, hint, "%s", sentence);
+}
+
+/* Reports names that nobody declared. */
+static void check_names(const struct param_spec *specs, size_t count, struct val given,
+                        struct diag_list *problems)
+{
+    if (!given.ptr) {
+        return;
+    }
+    struct val_iter iter = val_iter(given);
+    struct str name;
+    struct val value;
+    while (val_next(&iter, &name, &value)) {
+        if (params_find(specs, count, name)) {
+            continue;
+        }
+        struct suggest suggest = {.word = name};
+        for (size_t index = 0; index < count; index++) {
+            suggest_offer(&suggest, specs[index].name);
+        }
+        char sentence[256];
+        char hint[256];
+        snprintf(sentence, sizeof(sentence), "there is no parameter \"%.*s\"%s",
+                 (int)(name.len < 150 ? name.len : 150), name.ptr,
+                 count == 0 ? "; none can be given" : "");
+        snprintf(hint, sizeof(hint), "did you mean \"%.*s\"?", STR_ARGS(suggest.best));
+        complain(problems, name, suggest.best.len > 0 ? hint : NULL, sentence);
+    }
+}
+
+/* The value given for <name>, or VAL_NONE. */
+static struct val find_given(struct val given, struct str name)
+{
+    return given.ptr ? val_find(given, name) : VAL_NONE;
+}
+
+/* Appends the value of one parameter, or reports why there is none. */
+static void bind_one(const struct param_spec *spec, struct val given, struct val typed,
+                     struct buf *out, struct diag_list *problems)
+{
+    struct val text = find_given(typed, spec->name);
+    struct val value = find_given(given, spec->name);
+    struct err_text why = {""};
+    int err = 0;
+    bool wants_nil = spec->required && spec->type == PARAM_VALUE && !spec->list;
+    if (text.ptr) {
+        must(val_type(text) == VAL_STR);
+        err = param_coerce_text(spec, val_str(text), out, &why);
+    } else if (value.ptr && (val_type(value) != VAL_NIL || wants_nil)) {
+        err = param_coerce(spec, value, out, &why);
+    } else if (spec->fallback.ptr) {
+        pack_val(out, spec->fallback);
+    } else if (!spec->required) {
+        pack_nil(out);
+    } else {
+        char hint[128];
+        snprintf(hint, sizeof(hint), "it is %s and has no default",
+                 param_type_words(spec->type, spec->list));
+        char sentence[256];
+        snprintf(sentence, sizeof(sentence), "the parameter \"%.*s\" is required",
+                 STR_ARGS(spec->name));
+        complain(problems, spec->name, hint, sentence);
+    }
+    if (err < 0 && buf_err(out) == 0) {
+        char sentence[ERR_TEXT_SIZE + 256];
+        snprintf(sentence, sizeof(sentence), "the parameter \"%.*s\" %s", STR_ARGS(spec->name),
+                 why.text);
+        complain(problems, spec->name, NULL, sentence);
+    }
+}
+
+int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
+                struct buf *out, struct diag_list *problems)
+{
+    must(count < UINT32_MAX);
+    if (given.ptr && val_type(given) != VAL_MAP) {
+        diag_add(problems, DIAG_ERROR, (struct diag_place){0, 0}, STR_NONE, NULL,
+                 "parameters must be a map of names and values, not %s",
+                 val_type_words(val_type(given)));
+        return ERR_INVALID;
+    }
+    size_t errors = diag_error_count(problems);
+    size_t before = out->len;
+    check_names(specs, count, given, problems);
+    check_names(specs, count, typed, problems);
+    pack_map(out, (uint32_t)count);
+    for (size_t index = 0; index < count; index++) {
+        pack_str(out, specs[index].name);
+        bind_one(&specs[index], given, typed, out, problems);
+    }
+    if (buf_err(out) != 0) {
+        diag_add(problems, DIAG_ERROR, (struct diag_place){0, 0}, STR_NONE,
+                 "put large data into a file and give its path",
+                 "the parameters take more than the allowed %zu bytes", out->max);
+        return buf_err(out);
+    }
+    if (diag_error_count(problems) > errors) {
+        out->len = before;
+        return ERR_INVALID;
+    }
+    return 0;
+}
+
+/* Appends a pair of texts. */
+static void pack_pair(struct buf *out, const char *key, const char *text)
+{
+    pack_cstr(out, key);
+    pack_cstr(out, text);
+}
+
+/* Appends the pairs that describe one value of the parameter's type; returns their number. */
+static uint32_t pack_type(const struct param_spec *spec, struct buf *out)
+{
+    uint32_t count = 1;
+    switch (spec->type) {
+    case PARAM_INT:
+        pack_pair(out, "type", "integer");
+        break;
+    case PARAM_FLOAT:
+        pack_pair(out, "type", "number");
+        break;
+    case PARAM_BOOL:
+        pack_pair(out, "type", "boolean");
+        break;
+    case PARAM_DURATION:
+    case PARAM_SIZE:
+        pack_cstr(out, "type");
+        pack_list(out, 2);
+        pack_cstr(out, "string");
+        pack_cstr(out, spec->type == PARAM_SIZE ? "integer" : "number");
+        pack_pair(out, "format", spec->type == PARAM_SIZE ? "leat-size" : "leat-duration");
+        return 2;
+    case PARAM_STRING:
+        pack_pair(out, "type", "string");
+        break;
+    case PARAM_FILE:
+        pack_pair(out, "type", "string");
+        pack_pair(out, "format", "leat-file");
+        return 2;
+    case PARAM_BYTES:
+        pack_pair(out, "type", "string");
+        pack_pair(out, "contentEncoding", "base64");
+        return 2;
+    case PARAM_VALUE:
+        count = 0;
+        break;
+    }
+    return count;
+}
+
+/* Appends the bounds of one value; returns the number of pairs. Bounds of durations and sizes have
+ * no form in JSON Schema, as these may be written as text. */
+static uint32_t pack_bounds(const struct param_spec *spec, struct buf *out)
+{
+    uint32_t count = 0;
+    bool number = spec->type == PARAM_INT || spec->type == PARAM_FLOAT;
+    if (number && spec->min.ptr) {
+        pack_cstr(out, "minimum");
+        pack_val(out, spec->min);
+        count++;
+    }
+    if (number && spec->max.ptr) {
+        pack_cstr(out, "maximum");
+        pack_val(out, spec->max);
+        count++;
+    }
+    if (spec->pattern.len > 0) {
+        pack_cstr(out, "pattern");
+        pack_str(out, spec->pattern);
+        count++;
+    }
+    if (spec->choices.ptr) {
+        pack_cstr(out, "enum");
+        pack_val(out, spec->choices);
+        count++;
+    }
+    return count;
+}
+
+/* Appends the length limits; returns the number of pairs. */
+static uint32_t pack_lengths(const struct param_spec *spec, struct buf *out)
+{
+    uint32_t count = 0;
+    if (spec->length_min > 0) {
+        pack_cstr(out, spec->list ? "minItems" : "minLength");
+        pack_uint(out, spec->length_min);
+        count++;
+    }
+    if (spec->length_max > 0) {
+        pack_cstr(out, spec->list ? "maxItems" : "maxLength");
+        pack_uint(out, spec->length_max);
+        count++;
+    }
+    return count;
+}
+
+/* Appends the schema of one parameter. */
+static void pack_param(const struct param_spec *spec, struct buf *out)
+{
+    size_t place = pack_map_open(out);
+    uint32_t count = 0;
+    if (spec->list) {
+        pack_pair(out, "type", "array");
+        pack_cstr(out, "items");
+        size_t items = pack_map_open(out);
+        uint32_t members = pack_type(spec, out);
+        members += pack_bounds(spec, out);
+        pack_close(out, items, members);
+        count += 2;
+    } else {
+        count += pack_type(spec, out);
+        count += pack_bounds(spec, out);
+    }
+    count += pack_lengths(spec, out);
+    if (spec->doc.len > 0) {
+        pack_cstr(out, "description");
+        pack_text(out, spec->doc);
+        count++;
+    }
+    if (spec->fallback.ptr && !spec->secret) {
+        pack_cstr(out, "default");
+        pack_val(out, spec->fallback);
+        count++;
+    }
+    if (spec->secret) {
+        pack_cstr(out, "writeOnly");
+        pack_bool(out, true);
+        count++;
+    }
+    pack_cstr(out, "x-leat-type");
+    pack_cstr(out, param_type_name(spec->type));
+    pack_close(out, place, count + 1);
+}
+
+int params_schema(const struct param_spec *specs, size_t count, struct buf *out)
+{
+    pack_map(out, 5);
+    pack_pair(out, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    pack_pair(out, "type", "object");
+    pack_cstr(out, "properties");
+    pack_map(out, (uint32_t)count);
+    uint32_t required = 0;
+    for (size_t index = 0; index < count; index++) {
+        pack_str(out, specs[index].name);
+        pack_param(&specs[index], out);
+        required += specs[index].required;
+    }
+    pack_cstr(out, "required");
+    pack_list(out, required);
+    for (size_t index = 0; index < count; index++) {
+        if (specs[index].required) {
+            pack_str(out, specs[index].name);
+        }
+    }
+    pack_cstr(out, "additionalProperties");
+    pack_bool(out, false);
+    return buf_err(out);
+}
