@@ -4,7 +4,7 @@
  * Blocks form a list with the one in use first. They come zeroed from calloc, and only the part
  * that was handed out is zeroed again on a reset.
  */
-#include "arena.h"
+#include "base/arena.h"
 
 #include <stdarg.h>
 #include <stdint.h>
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "err.h"
-#include "must.h"
+#include "base/err.h"
+#include "base/must.h"
 
 enum { ALIGNMENT = 16, BLOCK_SIZE_MIN = 4096, BLOCK_SIZE_MAX = 256 * 1024 };
 

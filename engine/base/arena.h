@@ -9,7 +9,7 @@
 
 #include <stddef.h>
 
-#include "str.h"
+#include "base/str.h"
 
 struct arena_block;
 

@@ -4,14 +4,14 @@
  * The allocation always has one byte more than `cap`, for the NUL that buf_cstr() and buf_take()
  * promise.
  */
-#include "buf.h"
+#include "base/buf.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "err.h"
-#include "must.h"
+#include "base/err.h"
+#include "base/must.h"
 
 enum { CAP_MIN = 64 };
 

@@ -1,13 +1,13 @@
 /*
  * The system's clocks, and time as text; see clock.h.
  */
-#include "clock.h"
+#include "base/clock.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "must.h"
+#include "base/must.h"
 
 /* Microseconds of one of the system's clocks. */
 static int64_t read_us(clockid_t id)

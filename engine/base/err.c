@@ -4,7 +4,7 @@
  * Names and sentences of our own codes come from err_table.h; those of negated errno values come
  * from the C library's static, thread-safe tables.
  */
-#include "err.h"
+#include "base/err.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -23,7 +23,7 @@ struct err_row {
 
 static const struct err_row rows[] = {
 #define ERR(name, number, sentence, retryable) {(number), #name, sentence, retryable},
-#include "err_table.h"
+#include "base/err_table.h"
 #undef ERR
 };
 

@@ -12,7 +12,7 @@
 
 enum err {
 #define ERR(name, number, sentence, retryable) ERR_##name = (number),
-#include "err_table.h"
+#include "base/err_table.h"
 #undef ERR
 };
 

@@ -1,7 +1,7 @@
 /*
  * Fault points; see fault.h. Empty in release builds.
  */
-#include "fault.h"
+#include "base/fault.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "must.h"
+#include "base/must.h"
 
 #ifdef LEAT_FAULTS
 

@@ -1,7 +1,7 @@
 /*
  * Files and directories; see file.h.
  */
-#include "file.h"
+#include "base/file.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "fault.h"
-#include "mem.h"
-#include "must.h"
+#include "base/fault.h"
+#include "base/mem.h"
+#include "base/must.h"
 
 enum {
     READ_CHUNK = 64 * 1024,

@@ -9,8 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "buf.h"
-#include "err.h"
+#include "base/buf.h"
+#include "base/err.h"
 
 /* Reads a whole file into <ret_buf> (initialised by the caller with its maximum). Errors: negated
  * errno, or ERR_LIMIT when the file is larger; the sentence names the path. */

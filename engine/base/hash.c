@@ -1,7 +1,7 @@
 /*
  * Content hashes through libsodium and checksums through xxHash; see hash.h.
  */
-#include "hash.h"
+#include "base/hash.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -11,7 +11,7 @@
 #include <sodium.h>
 #include <xxhash.h>
 
-#include "must.h"
+#include "base/must.h"
 
 enum { CHUNK_SIZE = 64 * 1024 };
 

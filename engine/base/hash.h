@@ -7,8 +7,8 @@
 
 #include <stdint.h>
 
-#include "err.h"
-#include "str.h"
+#include "base/err.h"
+#include "base/str.h"
 
 enum { HASH_SIZE = 32, HASH_TEXT_SIZE = 65 };
 

@@ -4,7 +4,7 @@
  * A line is put together on the stack and leaves with one write, so that lines of several threads
  * never interleave. Control characters, which may come from outsiders, become blanks.
  */
-#include "log.h"
+#include "base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,9 +12,9 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "clock.h"
-#include "file.h"
-#include "must.h"
+#include "base/clock.h"
+#include "base/file.h"
+#include "base/must.h"
 
 enum { LINE_SIZE = 2048 };
 

@@ -8,16 +8,16 @@
  *     slots    [ -, 3, -, 1, 2, -, -, 4 ]        position + 1, 0 is empty; at most 3/4 full
  *     entries  [ a, b, c, d ]
  */
-#include "map.h"
+#include "base/map.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
 
-#include "mem.h"
-#include "must.h"
-#include "rng.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "base/rng.h"
 
 enum { SLOTS_MIN = 8, KEY_INLINE_MAX = 16 };
 

@@ -4,7 +4,7 @@
  * Running out of memory here ends the process: these sizes are ours, so there is nothing that a
  * caller could do better, and the store makes dying safe.
  */
-#include "mem.h"
+#include "base/mem.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "must.h"
+#include "base/must.h"
 
 /* Passes <memory> through, or aborts when it is NULL. */
 static void *checked(void *memory)

@@ -4,7 +4,7 @@
  * The report is put together with write(2) alone, so that it works in a signal handler and with a
  * broken heap.
  */
-#include "must.h"
+#include "base/must.h"
 
 #include <stdlib.h>
 #include <string.h>

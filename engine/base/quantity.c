@@ -4,7 +4,7 @@
  * Both are sums of parts, a decimal number and a unit. Parts of a duration go from larger to
  * smaller units ("1h30m"), which catches most slips; a size has one part.
  */
-#include "quantity.h"
+#include "base/quantity.h"
 
 #include <math.h>
 #include <stdbool.h>
@@ -12,8 +12,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "err.h"
-#include "must.h"
+#include "base/err.h"
+#include "base/must.h"
 
 struct unit {
     const char *name;

@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-#include "str.h"
+#include "base/str.h"
 
 /* Longest accepted duration: 100 years. */
 #define QUANTITY_DURATION_US_MAX ((int64_t)3155760000 * 1000000)

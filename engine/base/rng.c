@@ -1,13 +1,13 @@
 /*
  * A seeded random generator; see rng.h.
  */
-#include "rng.h"
+#include "base/rng.h"
 
 #include <errno.h>
 #include <sys/random.h>
 #include <sys/types.h>
 
-#include "must.h"
+#include "base/must.h"
 
 /* <value> turned left by <count> bits. */
 static uint64_t turn_left(uint64_t value, unsigned count)

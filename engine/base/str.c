@@ -1,9 +1,9 @@
 /*
  * Borrowed text: checks and matching; see str.h.
  */
-#include "str.h"
+#include "base/str.h"
 
-#include "mem.h"
+#include "base/mem.h"
 
 char *str_dup(struct str s)
 {

@@ -4,9 +4,9 @@
  * The distance is computed row by row over three short rows on the stack; longer words than these
  * rows are never suggested, which bounds the work that a strange file can cause.
  */
-#include "suggest.h"
+#include "base/suggest.h"
 
-#include "must.h"
+#include "base/must.h"
 
 enum { WORD_LEN_MAX = 128 };
 

@@ -4,7 +4,7 @@
 #ifndef BASE_SUGGEST_H
 #define BASE_SUGGEST_H
 
-#include "str.h"
+#include "base/str.h"
 
 /* Collects the best candidate so far; start with `struct suggest s = {.word = w};`. */
 struct suggest {

@@ -7,11 +7,11 @@
  * The twelve bits after the version hold the fraction of the millisecond, so that ids made in
  * the same process sort by time down to a quarter of a microsecond.
  */
-#include "uuid.h"
+#include "base/uuid.h"
 
 #include <stdio.h>
 
-#include "err.h"
+#include "base/err.h"
 
 struct uuid uuid_v7(int64_t wall_us, struct rng *rng)
 {

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "rng.h"
-#include "str.h"
+#include "base/rng.h"
+#include "base/str.h"
 
 enum { UUID_SIZE = 16, UUID_TEXT_SIZE = 37 };
 
