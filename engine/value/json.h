@@ -23,9 +23,10 @@ enum json_parse_flags {
 /*
  * Reads one JSON text (any value, nothing but white space after it) and appends the value to
  * <ret_value>. <limits> apply to the text's length and to the value. ERR_PARSE or ERR_LIMIT with a
- * sentence that begins with "line L, column C: "; ERR_RANGE for integers outside 64 bits signed
- * and for floats like 1e400. Repeated keys, NUL, lone surrogates and bad UTF-8 are ERR_PARSE.
- * <ret_value> is as before on failure (unless its own maximum was hit). Any thread.
+ * sentence that begins with "line L, column C: " (not so for wrong `$` objects); ERR_RANGE for
+ * integers outside 64 bits signed and for floats like 1e400. Repeated keys, NUL, lone surrogates
+ * and bad UTF-8 are ERR_PARSE. <ret_value> is as before on failure (unless its own maximum was
+ * hit). Any thread.
  */
 int json_parse(struct str text, const struct val_limits *limits, unsigned flags,
                struct buf *ret_value, struct err_text *reterr_why);

@@ -56,9 +56,9 @@ int ref_parse(struct arena *arena, struct str text, struct ref *ret_ref,
 /* One use of root.name in the text of an expression. */
 struct ref_use {
     enum ref_root root;
-    struct str name;  /* borrowed from the text unless it was quoted with escapes */
-    uint32_t offset;  /* of the root's first byte in the text */
-    uint32_t len;     /* from the root to the end of the name */
+    struct str name;    /* empty for item, index and a whole root; borrowed from the text */
+    uint32_t offset;    /* of the root's first byte in the text */
+    uint32_t len;       /* from the root to the end of the name */
     const void *origin; /* as the template builder was told, else NULL */
 };
 
