@@ -131,14 +131,14 @@ out = $(BUILD)$(if $(filter release,$(1)),,/$(1))
 obj = $(BUILD)/$(1)/obj
 
 # The other sources in a test's folder that are linked with it.
-test_helpers = $(if $(filter tests/hostile/%,$(1)),,$(filter-out \
+# A plugin's test includes the plugin's source itself and runs it in the test host, without engine.
+test_helpers = $(if $(filter tests/hostile/% tests/race/%,$(1)),,$(filter-out \
     $(dir $(1))test_% $(if $(filter plugins/%,$(1)),$(dir $(1))$(call dir_name,$(1)).c),\
-    $(wildcard $(dir $(1))*.c))) $(wildcard tests/support/*.c) \
-    $(if $(filter plugins/%,$(1)),$(wildcard plugins/testhost.c))
+    $(wildcard $(dir $(1))*.c))) $(wildcard $(if $(filter plugins/%,$(1)),plugins,tests/support)/*.c)
 # The engine's part of a test: $(call test_libs,<variant>,<source without .c>)
-test_libs = $(if $(filter tests/unit/%,$(2)),$(patsubst %,$(BUILD)/$(1)/lib/%.a,$(strip \
-    $(or $(BELOW_$(call dir_name,$(2))),$(error $(2).c is not in a folder named after a layer)))),\
-    $(BUILD)/$(1)/libleat.a)
+test_libs = $(if $(filter plugins/%,$(2)),,$(if $(filter tests/unit/%,$(2)),\
+    $(patsubst %,$(BUILD)/$(1)/lib/%.a,$(strip $(or $(BELOW_$(call dir_name,$(2))),\
+    $(error $(2).c is not in a folder named after a layer)))),$(BUILD)/$(1)/libleat.a))
 # Tests of a release are linked with the fault build of the library, so that they reach error paths.
 lib_variant = $(if $(filter release tsan,$(1)),fault,$(1))
 
@@ -282,8 +282,8 @@ SOURCES = $(sort $(shell find engine sdk plugins tests examples \
     \( -name node_modules -o -name target \) -prune -o -name '*.[ch]' -print \
     -o -name '*.[ch]pp' -print))
 
-# The unit tests of the lower layers need no program and no plugin.
-SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%)
+# Plugin tests and the unit tests of the lower layers need no program and no plugin file.
+SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%) plugins/%
 WHOLE := $(if $(filter-out $(SMALL_TESTS),$(TEST_SRC) $(SHELL_TESTS)),\
     all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM))
 
