@@ -170,7 +170,7 @@ struct leat_host {
 /* One declared parameter. A table of them ends with an entry whose name is NULL; the part says how
  * far apart its entries are. */
 typedef struct leat_param {
-    const char *name;     /* letters, digits and underscores, at most LEAT_KEY_MAX bytes */
+    const char *name;     /* letters, digits, `_`, no digit first; at most LEAT_KEY_MAX bytes */
     const char *fallback; /* the default as text (JSON for lists and values), NULL for none */
     const char *doc;      /* one sentence */
     uint32_t type;
@@ -198,7 +198,7 @@ typedef struct leat_plugin {
     uint16_t abi_major;
     uint16_t abi_minor;
     uint32_t flags;
-    const char *name;    /* letters, digits, `_`, `-`, `.`, a letter first; less than
+    const char *name;    /* letters, digits, `_`, `-`, `.`, a letter or `_` first; less than
                             LEAT_MARKER_NAME_MAX bytes; unique in a plugins directory */
     const char *version; /* for people and for caching; any text of 1 byte or more, less than
                             LEAT_MARKER_VERSION_MAX bytes */
