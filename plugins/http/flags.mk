@@ -1,0 +1,1 @@
+PLUGIN_LIBS_http := -lcurl -ljansson -lsodium
