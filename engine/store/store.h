@@ -115,8 +115,8 @@ int store_batch_append(struct store_batch *batch, enum store_table table, struct
 int store_batch_del(struct store_batch *batch, enum store_table table, struct str key);
 /*
  * Removes every key that begins with <prefix> (empty: the whole table), as it is when the batch is
- * applied. Up to STORE_SLICE keys go in the batch's own transaction. When there are more, slices are
- * removed in transactions of their own before anything of the batch is applied, so a crash can
+ * applied. Up to STORE_SLICE keys go in the batch's own transaction. When there are more, slices
+ * are removed in transactions of their own before anything of the batch is applied, so a crash can
  * leave some of them; submit the same again then.
  */
 int store_batch_del_prefix(struct store_batch *batch, enum store_table table, struct str prefix);
@@ -147,7 +147,7 @@ void store_submit(struct store *store, struct store_batch *batch, store_done *do
 /* Calls `done` for every finished batch, in order of submission; returns how many. The functions
  * may submit again. Loop thread. */
 size_t store_poll(struct store *store);
-/* Blocks until everything submitted so far has ended and calls the `done` functions. Loop thread. */
+/* Blocks until everything submitted so far has ended; calls the `done` functions. Loop thread. */
 void store_drain(struct store *store);
 
 /* The number the next submitted journal record will get; numbers start at 1 and grow, with gaps
