@@ -40,7 +40,7 @@ struct canon {
     size_t pairs_count;
     size_t pairs_cap;
     uint32_t depth;
-    struct frame frames[VAL_DEPTH_MAX];
+    struct frame frames[VAL_DEPTH_WRAPPED_MAX];
     struct pair pairs_local[PAIRS_LOCAL];
 };
 
@@ -231,7 +231,7 @@ static int put_one(struct canon *canon, struct val value, struct err_text *reter
     if (type != VAL_LIST && type != VAL_MAP) {
         return put_scalar(canon->sink, value, type, reterr_why);
     }
-    must(canon->depth < VAL_DEPTH_MAX);
+    must(canon->depth < VAL_DEPTH_WRAPPED_MAX);
     struct frame *frame = &canon->frames[canon->depth];
     canon->depth++;
     if (type == VAL_LIST) {

@@ -129,7 +129,7 @@ struct tree {
     struct buf *buf;
     unsigned flags;
     uint32_t depth;
-    struct tree_frame frames[VAL_DEPTH_MAX];
+    struct tree_frame frames[VAL_DEPTH_WRAPPED_MAX];
     struct err_text *reterr_why;
 };
 
@@ -147,7 +147,7 @@ static int pack_object(struct tree *tree, json_t *object)
         return pack_json_blob(tree->buf, hex, blob_size, tree->flags, tree->reterr_why);
     }
     pack_map(tree->buf, (uint32_t)size);
-    must(tree->depth < VAL_DEPTH_MAX);
+    must(tree->depth < VAL_DEPTH_WRAPPED_MAX);
     tree->frames[tree->depth] = (struct tree_frame){object, json_object_iter(object), 0};
     tree->depth++;
     return 0;
@@ -161,7 +161,7 @@ static int pack_json(struct tree *tree, json_t *json)
         return pack_object(tree, json);
     case JSON_ARRAY:
         pack_list(tree->buf, (uint32_t)json_array_size(json));
-        must(tree->depth < VAL_DEPTH_MAX);
+        must(tree->depth < VAL_DEPTH_WRAPPED_MAX);
         tree->frames[tree->depth] = (struct tree_frame){json, NULL, 0};
         tree->depth++;
         return 0;
@@ -398,7 +398,7 @@ struct print {
     bool pretty;
     uint32_t depth;
     const uint8_t *ptr; /* what comes next in the value */
-    struct print_frame frames[VAL_DEPTH_MAX];
+    struct print_frame frames[VAL_DEPTH_WRAPPED_MAX];
 };
 
 /* Starts a line for something at the present depth. */
@@ -424,7 +424,7 @@ static void print_one(struct print *print)
         print->ptr += value.len;
         return;
     }
-    must(print->depth < VAL_DEPTH_MAX);
+    must(print->depth < VAL_DEPTH_WRAPPED_MAX);
     struct val_iter iter = val_iter(value);
     print->frames[print->depth] = (struct print_frame){.left = iter.left, .map = iter.map};
     print->depth++;

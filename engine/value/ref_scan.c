@@ -9,7 +9,7 @@
 #include "value/ref.h"
 #include "value/ref_int.h"
 
-enum { BRACKETS_MAX = 64, USES_MAX = 256 };
+enum { BRACKETS_MAX = 64, USES_MAX = 256, USES_FIRST = 4 };
 
 struct bracket {
     char kind; /* ( [ { or, for an interpolation in a string, " */
@@ -25,8 +25,9 @@ struct walk {
     bool any;       /* a token has been read */
     bool after_def; /* the last word was `def` */
     struct arena *arena;  /* for uses; NULL: they are dropped */
-    struct ref_use *uses; /* USES_MAX of them */
+    struct ref_use *uses; /* up to USES_MAX of them, doubled when they are full */
     uint32_t uses_count;
+    uint32_t uses_cap;
     struct buf *out; /* for the program text; NULL: not wanted */
     size_t copied;   /* how much of the text is in `out` */
     size_t err_offset;
@@ -133,12 +134,18 @@ static int add_use(struct walk *walk, enum ref_root root, struct str name, size_
     if (walk->uses_count == USES_MAX) {
         return walk_fail(walk, begin, ERR_LIMIT, "The expression has more than 256 references.");
     }
-    if (!walk->uses) {
-        walk->uses = arena_array(walk->arena, USES_MAX, sizeof(*walk->uses));
-        if (!walk->uses) {
+    if (walk->uses_count == walk->uses_cap) {
+        uint32_t cap = walk->uses_cap > 0 ? walk->uses_cap * 2 : USES_FIRST;
+        struct ref_use *uses = arena_array(walk->arena, cap, sizeof(*uses));
+        if (!uses) {
             return walk_fail(walk, begin, arena_err(walk->arena),
                              "There is no room left for another reference.");
         }
+        if (walk->uses_count > 0) {
+            memcpy(uses, walk->uses, walk->uses_count * sizeof(*uses));
+        }
+        walk->uses = uses;
+        walk->uses_cap = cap;
     }
     walk->uses[walk->uses_count] = (struct ref_use){.root = root,
                                                     .name = name,

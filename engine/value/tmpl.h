@@ -80,7 +80,9 @@ struct tmpl_builder {
     struct ref_use *uses;
     uint32_t uses_count;
     uint32_t uses_cap;
-    size_t run_begin;
+    size_t run_begin;             /* of packed bytes not yet in an op */
+    uint32_t left[VAL_DEPTH_MAX]; /* members that open containers still expect */
+    uint32_t depth;
     int err;
 };
 
@@ -104,8 +106,8 @@ void tmpl_put_tmpl(struct tmpl_builder *builder, const struct tmpl *tmpl);
 int tmpl_put_string(struct tmpl_builder *builder, struct str text, size_t *reterr_offset,
                     struct err_text *reterr_why);
 
-/* ERR_LIMIT when the whole is larger than the limits above, nested deeper than VAL_DEPTH_MAX, has
- * repeated keys or broken counts; ERR_MEMORY. */
+/* ERR_LIMIT when the whole is larger than the limits above or nested deeper than VAL_DEPTH_MAX;
+ * ERR_PARSE for repeated keys and counts that were not kept; ERR_MEMORY. */
 int tmpl_builder_finish(struct tmpl_builder *builder, const struct tmpl **ret_tmpl,
                         struct err_text *reterr_why);
 

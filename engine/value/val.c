@@ -2,7 +2,7 @@
  * Values in place: the scan that everything from outside must pass, and the walkers that rely on
  * it; see val.h.
  *
- * All loops are flat. The scan keeps one frame per open container (at most VAL_DEPTH_MAX) and the
+ * All loops are flat. The scan keeps one frame per open container (at most VAL_DEPTH_WRAPPED_MAX) and the
  * keys of all open maps on one stack; the walkers count how many values are still to come:
  *
  *     skip:  left = 1;  a scalar takes one away, a list of n takes one and adds n
@@ -124,7 +124,7 @@ struct scan {
     const struct val_limits *limits;
     uint32_t nodes;
     uint32_t depth;
-    struct frame frames[VAL_DEPTH_MAX + 1];
+    struct frame frames[VAL_DEPTH_WRAPPED_MAX];
     struct str *keys; /* `keys_local`, or heap memory */
     uint32_t keys_count;
     uint32_t keys_cap;
@@ -266,7 +266,7 @@ static int open_container(struct scan *scan, bool map, uint32_t count, size_t he
         return too_short(scan, head + parts);
     }
     uint32_t depth_max = scan->limits->depth_max;
-    depth_max = depth_max > VAL_DEPTH_MAX ? VAL_DEPTH_MAX : depth_max;
+    depth_max = depth_max > VAL_DEPTH_WRAPPED_MAX ? VAL_DEPTH_WRAPPED_MAX : depth_max;
     if (scan->depth == depth_max) {
         return err_set(scan->reterr_why, ERR_LIMIT,
                        "The value is nested deeper than %u levels at byte %zu.", depth_max,

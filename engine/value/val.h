@@ -18,6 +18,10 @@
 /* Values up to this many bytes travel and are stored inline; larger ones become blobs. */
 enum { VAL_INLINE_MAX = 16 * 1024, VAL_DEPTH_MAX = 32 };
 
+/* Frames and scopes wrap values in some levels of their own: the most that val_scan accepts when
+ * its limits ask for more than VAL_DEPTH_MAX, and that the walkers are made for. */
+enum { VAL_DEPTH_WRAPPED_MAX = 40 };
+
 struct val {
     const uint8_t *ptr;
     size_t len;
