@@ -116,7 +116,7 @@ CASE_TESTS := $(call picked,$(sort $(if $(filter tsan,$(VARIANT)),,$(UNIT_TESTS)
 RACE_SRC := $(call picked,$(RACE_TESTS))
 TEST_SRC := $(CASE_TESTS) $(RACE_SRC)
 SHELL_TESTS := $(call picked,$(sort $(foreach dir,$(WHOLE_DIRS),\
-    $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh)))))
+    $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh))) tests/style/test_check.sh))
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
 # One-line conventions of single parts: PLUGIN_LIBS_<name>, PLUGIN_CFLAGS_<name>,
@@ -283,7 +283,8 @@ SOURCES = $(sort $(shell find engine sdk plugins tests examples \
     -o -name '*.[ch]pp' -print))
 
 # Plugin tests and the unit tests of the lower layers need no program and no plugin file.
-SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%) plugins/%
+SMALL_TESTS := $(foreach layer,base value model store core plug,tests/unit/$(layer)/%) \
+    plugins/% tests/style/%
 WHOLE := $(if $(filter-out $(SMALL_TESTS),$(TEST_SRC) $(SHELL_TESTS)),\
     all $(EXAMPLE_FILES) $(HOSTILE_FILES) $(FAULT_PROGRAM))
 

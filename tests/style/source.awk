@@ -55,6 +55,8 @@ function check_include(text,   quoted, header, parts, other, i, allowed)
     sub(/^[^<"]*[<"]/, "", header)
     sub(/[>"].*/, "", header)
     includes++
+    if (includes == 1 && own_exists && header != own_header)
+        problem(FNR, "include", header, "include \"" own_header "\" first")
     if (layer_name != "" && quoted) {
         split(header, parts, "/")
         other = parts[1]
@@ -65,8 +67,6 @@ function check_include(text,   quoted, header, parts, other, i, allowed)
         else if (other != layer_name && layer[other] >= layer[layer_name])
             problem(FNR, "layer", header, layer_name " (" layer[layer_name] ") must not see " \
                 other " (" layer[other] ")")
-        if (includes == 1 && own_header != "" && header != own_header && own_exists)
-            problem(FNR, "include", header, "include \"" own_header "\" first")
     }
     if (FILENAME ~ /^(plugins|examples|sdk)\// && quoted && header ~ /\// && FILENAME !~ /\/test_/)
         problem(FNR, "layer", header, "plugins see the SDK and their own folder only")
