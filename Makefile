@@ -117,7 +117,7 @@ RACE_SRC := $(call picked,$(RACE_TESTS))
 TEST_SRC := $(CASE_TESTS) $(RACE_SRC)
 SHELL_TESTS := $(call picked,$(sort $(foreach dir,$(WHOLE_DIRS),\
     $(filter-out tests/$(dir)/lib%,$(wildcard tests/$(dir)/*.sh))) tests/style/test_check.sh))
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZERS := $(wildcard tests/fuzz/fuzz_*.c)
 
 # One-line conventions of single parts: PLUGIN_LIBS_<name>, PLUGIN_CFLAGS_<name>,
 # HOSTILE_CFLAGS_<name>, HOSTILE_LIBS_<name>; rules for generated sources of a layer.
