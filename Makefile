@@ -143,25 +143,31 @@ test_libs = $(if $(filter plugins/%,$(2)),,$(if $(filter tests/unit/%,$(2)),\
 lib_variant = $(if $(filter release tsan,$(1)),fault,$(1))
 
 define variant_rules
-$(call obj,$(1))/engine/%.o: engine/%.c | deps
+# Other flags or another compiler: everything is compiled again.
+$(BUILD)/$(1)/flags: force
+	@mkdir -p $$(@D)
+	@echo '$$(CC) $$(CXX) $$(CC_COMMON) $$(CXX_COMMON) $$(OPT_$(1)) $$(CFLAGS) $$(CXXFLAGS)' >$$@.new
+	@if cmp -s $$@.new $$@; then rm $$@.new; else mv $$@.new $$@; fi
+
+$(call obj,$(1))/engine/%.o: engine/%.c $(BUILD)/$(1)/flags | deps
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CC_COMMON) -fPIE $$(OPT_$(1)) $$(INCLUDES) $$(CFLAGS) -c $$< -o $$@
 
-$(call obj,$(1))/plugins/%.o: plugins/%.c | deps
+$(call obj,$(1))/plugins/%.o: plugins/%.c $(BUILD)/$(1)/flags | deps
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
 	    $$(if $$(findstring /test_,$$<),$$(TEST_FLAGS)) \
 	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CFLAGS) -c $$< -o $$@
 
-$(call obj,$(1))/examples/%.o: examples/%.c | deps
+$(call obj,$(1))/examples/%.o: examples/%.c $(BUILD)/$(1)/flags | deps
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
 	    $$(PLUGIN_CFLAGS_$$(call dir_name,$$<)) $$(CFLAGS) -c $$< -o $$@
 
-$(call obj,$(1))/examples/%.o: examples/%.cpp | deps
+$(call obj,$(1))/examples/%.o: examples/%.cpp $(BUILD)/$(1)/flags | deps
 	$$(call say,CXX,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CXX) $$(CXX_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
@@ -172,14 +178,14 @@ $(BUILD)/$(1)/bin/tests/fuzz/%: $(call obj,$(1))/tests/fuzz/%.o $(BUILD)/$(1)/li
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(SANITIZE_$(1)) $$(EXE_LINK) $$^ $$(LDFLAGS) $$(ENGINE_LIBS) -o $$@
 
-$(call obj,$(1))/tests/hostile/%.o: tests/hostile/%.c | deps
+$(call obj,$(1))/tests/hostile/%.o: tests/hostile/%.c $(BUILD)/$(1)/flags | deps
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CC_COMMON) $$(PLUGIN_FLAGS) $$(OPT_$(1)) \
 	    $$(if $$(findstring /test_,$$<),$$(TEST_FLAGS)) $$(HOSTILE_CFLAGS_$$*) $$(CFLAGS) \
 	    -c $$< -o $$@
 
-$(call obj,$(1))/tests/%.o: tests/%.c | deps
+$(call obj,$(1))/tests/%.o: tests/%.c $(BUILD)/$(1)/flags | deps
 	$$(call say,CC,$$@)
 	@mkdir -p $$(@D)
 	$$(Q)$$(CC) $$(CC_COMMON) -fPIE $$(OPT_$(1)) $$(TEST_FLAGS) $$(CFLAGS) -c $$< -o $$@
@@ -294,7 +300,7 @@ TEST_ENV = LEAT_ROOT="$(CURDIR)" LEAT_BUILD="$(abspath $(OUT))" LEAT_BIN="$(absp
 # --- targets ------------------------------------------------------------------------------------
 
 .PHONY: all test tests asan-test tsan-test coverage check-style format demo bench fuzz fuzz-run \
-    clang install setup deps clean help
+    clang install setup deps force clean help
 
 all: $(LIB) $(PROGRAM) $(PLUGIN_FILES) ## Build the program and its plugins (the default)
 
@@ -302,6 +308,8 @@ all: $(LIB) $(PROGRAM) $(PLUGIN_FILES) ## Build the program and its plugins (the
 INSTALLING := $(filter test demo setup asan-test tsan-test coverage,$(MAKECMDGOALS))
 deps:
 	@tests/setup $(if $(INSTALLING),install,check) $(if $(filter demo,$(MAKECMDGOALS)),demo)
+
+force:
 
 setup: deps ## Install the Debian packages that building and testing need
 	@echo "setup: everything needed is installed"
