@@ -32,8 +32,8 @@ const char *blob_dir_path(const struct blob_dir *dir);
 
 /*
  * Stores <bytes> durably and gives the reference. Content that is there already is not written
- * again (its size is checked; a cut file is replaced). ERR_LIMIT past BLOB_SIZE_MAX, ERR_STORE_FULL
- * when the disk is full, ERR_IO.
+ * again (it is checked, and replaced when it is damaged). ERR_LIMIT past BLOB_SIZE_MAX,
+ * ERR_STORE_FULL when the disk is full, other negated errno.
  */
 int blob_put(struct blob_dir *dir, const void *bytes, size_t len, struct blob_ref *ret_ref,
              struct err_text *reterr_why);
@@ -61,7 +61,7 @@ int blob_remove(struct blob_dir *dir, const struct hash *hash);
 typedef bool blob_visit(void *user, const struct hash *hash, uint64_t size, int64_t age_s);
 
 /* Visits every blob, in no particular order, for mark and sweep; removes temporary files older than
- * an hour that dead writers left. 0 or negated errno. */
-int blob_walk(struct blob_dir *dir, blob_visit *visit, void *user);
+ * an hour that dead writers left. */
+void blob_walk(struct blob_dir *dir, blob_visit *visit, void *user);
 
 #endif

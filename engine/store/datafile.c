@@ -79,8 +79,8 @@ static int read_meta(int fd, off_t offset, int number, const char *path, struct 
         return err_set(reterr_why, ERR_CORRUPT,
                        "%s is cut short before the end of its header; restore a backup.", path);
     }
-    bool is_meta = (number_at(page + AT_FLAGS, 2) & FLAG_META) != 0 &&
-                   number_at(page + AT_MAGIC, 4) == MAGIC;
+    bool is_meta =
+        (number_at(page + AT_FLAGS, 2) & FLAG_META) != 0 && number_at(page + AT_MAGIC, 4) == MAGIC;
     if (!is_meta) {
         return err_set(reterr_why, ERR_CORRUPT,
                        "Header page %d of %s is damaged; restore a backup, or repair a copy of it.",

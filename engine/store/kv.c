@@ -25,9 +25,9 @@
 
 enum {
     READERS_MAX = 256,
-    FREE_PAGES_DBI = 0,            /* LMDB's own table of free pages */
-    FREE_DISK_MIN = 1024 * 1024,   /* bytes of disk a transaction leaves */
-    FILE_STEP = 4 * 1024 * 1024,   /* the file's length grows in steps of this */
+    FREE_PAGES_DBI = 0,          /* LMDB's own table of free pages */
+    FREE_DISK_MIN = 1024 * 1024, /* bytes of disk a transaction leaves */
+    FILE_STEP = 4 * 1024 * 1024, /* the file's length grows in steps of this */
     IDENTITY_SIZE = 4 + 4 + KV_ID_SIZE + 8,
 };
 

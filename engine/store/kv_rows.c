@@ -27,6 +27,7 @@ static MDB_val to_mdb(struct str s)
     return (MDB_val){.mv_size = s.len, .mv_data = (void *)(uintptr_t)s.ptr};
 }
 
+/* Our view of LMDB's bytes. */
 static struct str from_mdb(MDB_val val)
 {
     return (struct str){val.mv_data, val.mv_size};
@@ -129,8 +130,8 @@ static bool range_has(const struct kv_range *range, struct str key)
 }
 
 /* Walks up to <max> keys of a range; appends them to <keys> as length byte and bytes when given. */
-static int collect(struct kv *kv, struct MDB_txn *txn, unsigned table,
-                   const struct kv_range *range, size_t max, struct buf *keys, size_t *ret_count)
+static int collect(struct kv *kv, struct MDB_txn *txn, unsigned table, const struct kv_range *range,
+                   size_t max, struct buf *keys, size_t *ret_count)
 {
     must(table < kv->table_count);
     MDB_cursor *cursor = NULL;
@@ -187,8 +188,8 @@ int kv_del_range(struct kv *kv, struct MDB_txn *txn, unsigned table, const struc
     return 0;
 }
 
-int kv_count_range(struct kv *kv, struct MDB_txn *txn, unsigned table,
-                   const struct kv_range *range, size_t max, size_t *ret_count)
+int kv_count_range(struct kv *kv, struct MDB_txn *txn, unsigned table, const struct kv_range *range,
+                   size_t max, size_t *ret_count)
 {
     return collect(kv, txn, table, range, max, NULL, ret_count);
 }

@@ -39,8 +39,8 @@ struct kv_range {
 int kv_del_range(struct kv *kv, struct MDB_txn *txn, unsigned table, const struct kv_range *range,
                  size_t max, struct buf *scratch, size_t *ret_removed);
 /* Counts the keys of <range>, up to <max>. */
-int kv_count_range(struct kv *kv, struct MDB_txn *txn, unsigned table,
-                   const struct kv_range *range, size_t max, size_t *ret_count);
+int kv_count_range(struct kv *kv, struct MDB_txn *txn, unsigned table, const struct kv_range *range,
+                   size_t max, size_t *ret_count);
 
 /* Visits rows as store_scan (store_read.h) promises; <ret_damaged> counts the ones skipped. */
 typedef bool kv_visit(void *user, struct str key, struct str val);

@@ -18,8 +18,8 @@
 enum {
     HEADER_SIZE = 8,
     FIRST_CAPACITY = 1024,
-    IDLE_MAX = 4096,            /* batches kept for reuse */
-    IDLE_CAPACITY_MAX = 16384,  /* bytes a batch keeps while idle */
+    IDLE_MAX = 4096,           /* batches kept for reuse */
+    IDLE_CAPACITY_MAX = 16384, /* bytes a batch keeps while idle */
 };
 
 /* Room for <size> more bytes; the batch is known to stay within its limit. */

@@ -36,8 +36,8 @@ struct store_batch {
     struct store_batch *next; /* in whatever list it is */
     store_done *done;
     void *user;
-    int err;                 /* sticky while it is filled; the outcome afterwards */
-    bool sweeps;             /* has a range deletion */
+    int err;     /* sticky while it is filled; the outcome afterwards */
+    bool sweeps; /* has a range deletion */
     uint32_t ops;
     uint32_t journals;       /* journal records among them */
     uint64_t first_sequence; /* of its journal records; set at submit */

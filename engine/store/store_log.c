@@ -392,8 +392,7 @@ static int delete_slice(struct store_logs *logs, struct str prefix, size_t *ret_
         return err;
     }
     struct kv_range range = {.prefix = prefix};
-    err = kv_del_range(&logs->kv, txn, TABLE_LOG, &range, STORE_SLICE, &logs->scratch,
-                       ret_removed);
+    err = kv_del_range(&logs->kv, txn, TABLE_LOG, &range, STORE_SLICE, &logs->scratch, ret_removed);
     if (err) {
         kv_abort(txn);
         return err;

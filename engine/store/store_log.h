@@ -15,9 +15,9 @@
 #include "store/store.h"
 
 enum {
-    STORE_LOG_DELAY_MS = 100,                  /* a line is on disk this long after store_log */
-    STORE_LOG_LINE_MAX = 16 * 1024,            /* bytes */
-    STORE_LOG_WAITING_MAX = 16 * 1024 * 1024,  /* bytes in memory that are not yet written */
+    STORE_LOG_DELAY_MS = 100,                 /* a line is on disk this long after store_log */
+    STORE_LOG_LINE_MAX = 16 * 1024,           /* bytes */
+    STORE_LOG_WAITING_MAX = 16 * 1024 * 1024, /* bytes in memory that are not yet written */
 };
 
 /* Queues one line (copied) for <run>; never blocks. 0; ERR_LIMIT when it is longer than

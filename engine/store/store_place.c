@@ -184,8 +184,7 @@ static int take_lock(struct store_place *place, const char *home, struct err_tex
                        "The store in %s is in use by another process; stop that one first.", home);
     }
     return err_set(reterr_why, ERR_STORE_BUSY,
-                   "The store in %s is in use by process %d; stop that one first.", home,
-                   (int)pid);
+                   "The store in %s is in use by process %d; stop that one first.", home, (int)pid);
 }
 
 int store_place_announce(struct store_place *place, uint64_t generation,
@@ -204,8 +203,8 @@ static int write_lock_text(struct store_place *place, uint64_t generation,
     int len = snprintf(text, sizeof text, "pid %d\nboot %s\ngeneration %016" PRIx64 "\n",
                        (int)getpid(), boot_id, generation);
     must(len > 0 && len < LOCK_TEXT_MAX);
-    bool written = pwrite(place->lock_fd, text, (size_t)len, 0) == len &&
-                   ftruncate(place->lock_fd, len) == 0;
+    bool written =
+        pwrite(place->lock_fd, text, (size_t)len, 0) == len && ftruncate(place->lock_fd, len) == 0;
     if (!written) {
         return err_set(reterr_why, ERR_IO, "%s/lock can not be written: %s.", place->dir,
                        strerror(errno));
@@ -278,8 +277,8 @@ int store_place_read_acked(const struct store_place *place, uint8_t ret_id[KV_ID
     }
     uint64_t sum = 0;
     memcpy(&sum, bytes + 32, sizeof sum);
-    bool sound = memcmp(bytes, acked_magic, sizeof acked_magic) == 0 &&
-                 sum == hash_checksum(0, bytes, 32);
+    bool sound =
+        memcmp(bytes, acked_magic, sizeof acked_magic) == 0 && sum == hash_checksum(0, bytes, 32);
     if (!sound) {
         return ERR_NOT_FOUND;
     }

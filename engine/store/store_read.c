@@ -167,8 +167,7 @@ void store_read_cleanup(struct store_read **read)
     *read = store_read_end(*read);
 }
 
-int store_peek(struct store_read *read, enum store_table table, struct str key,
-               struct str *ret_val)
+int store_peek(struct store_read *read, enum store_table table, struct str key, struct str *ret_val)
 {
     if (key.len == 0 || key.len > STORE_KEY_MAX) {
         return ERR_NOT_FOUND;
@@ -178,8 +177,7 @@ int store_peek(struct store_read *read, enum store_table table, struct str key,
     return err;
 }
 
-int store_get(struct store_read *read, enum store_table table, struct str key,
-              struct buf *ret_copy)
+int store_get(struct store_read *read, enum store_table table, struct str key, struct buf *ret_copy)
 {
     struct str val = STR_NONE;
     int err = store_peek(read, table, key, &val);
@@ -193,8 +191,8 @@ int store_scan(struct store_read *read, enum store_table table, struct str prefi
         return ERR_LIMIT;
     }
     uint64_t damaged = 0;
-    int err = kv_scan(read->reads->kv, read->txn, table, prefix, from, reverse, visit, user,
-                      &damaged);
+    int err =
+        kv_scan(read->reads->kv, read->txn, table, prefix, from, reverse, visit, user, &damaged);
     read->damaged += damaged;
     if (err) {
         return err;

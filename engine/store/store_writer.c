@@ -20,14 +20,14 @@
 #include "store/kv_rows.h"
 
 enum {
-    GROUP_OPS = 4096,                   /* a transaction takes no further batch past this */
-    GROUP_BYTES = 4 * 1024 * 1024,      /* or this */
-    SPIN_US = 50,                       /* how long to look for more work before sleeping */
-    ACKED_EVERY_US = 1000 * 1000,       /* side file */
+    GROUP_OPS = 4096,              /* a transaction takes no further batch past this */
+    GROUP_BYTES = 4 * 1024 * 1024, /* or this */
+    SPIN_US = 50,                  /* how long to look for more work before sleeping */
+    ACKED_EVERY_US = 1000 * 1000,  /* side file */
     READERS_EVERY_US = 60 * 1000 * 1000,
-    ROOM_EVERY_US = 1000 * 1000,        /* at most this often while busy */
-    ROOM_RETRY_US = 5 * 1000 * 1000,    /* while idle and not fine */
-    COMMIT_ROW_SIZE = 16,               /* commit number, journal number */
+    ROOM_EVERY_US = 1000 * 1000,     /* at most this often while busy */
+    ROOM_RETRY_US = 5 * 1000 * 1000, /* while idle and not fine */
+    COMMIT_ROW_SIZE = 16,            /* commit number, journal number */
     SCRATCH_MAX = STORE_SLICE * (STORE_KEY_MAX + 1),
 };
 
@@ -105,6 +105,7 @@ static int64_t next_chore_us(const struct store_writer *writer);
 static void do_chores(struct store_writer *writer);
 static void look_at_room(struct store_writer *writer);
 
+/* The store is real even in simulations, and so is its time. */
 static int64_t now_us(void)
 {
     return clock_mono_us(&clock_real);
