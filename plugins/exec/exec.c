@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -19,30 +18,15 @@
 
 #include <leat/json.h>
 #include <leat/plugin.h>
+#include <leat/text.h>
 
 #include "child.h"
+#include "stream.h"
 
 enum {
-    ARGS_MAX = 4096,      /* words of a command */
-    ENV_MAX = 1024,       /* variables a step may set */
-    READ_SIZE = 65536,    /* bytes taken from a pipe at once: all it holds */
-    LINE_MAX_LEN = 8192,  /* bytes of one log line; longer lines are split */
-    TAIL_SIZE = 4096,     /* bytes of standard error kept for the result */
-    OUTPUT_START = 16384, /* first size of the captured output */
-};
-
-/* One output stream of the child. */
-struct stream {
-    leat_call *call;
-    char *kept;     /* what is captured */
-    size_t len;
-    size_t size;
-    size_t limit;
-    int keep_tail;  /* beyond `limit`, drop the beginning instead of the end */
-    int cut;        /* something was dropped */
-    int to_log;
-    char *line;     /* the log line being put together */
-    size_t line_len;
+    ARGS_MAX = 4096, /* words of a command */
+    ENV_MAX = 1024,  /* variables a step may set */
+    TAIL_SIZE = 4096 /* bytes of standard error kept for the result */
 };
 
 /* What a run needs at hand. */
@@ -63,168 +47,6 @@ static int64_t now_ms(void)
 
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* Bytes of the well-formed UTF-8 character that begins <len> bytes, 0 when there is none. */
-static size_t utf8_size(const unsigned char *ptr, size_t len)
-{
-    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t size = ptr[0] < 0x80 ? 1 : ptr[0] < 0xc2 ? 0 : ptr[0] < 0xe0 ? 2 : ptr[0] < 0xf0 ? 3 : 4;
-    uint32_t code;
-
-    if (size < 2) {
-        return size;
-    }
-    if (size > len || ptr[0] > 0xf4) {
-        return 0;
-    }
-    code = ptr[0] & (0xffu >> (size + 1));
-    for (size_t i = 1; i < size; i++) {
-        if ((ptr[i] & 0xc0u) != 0x80u) {
-            return 0;
-        }
-        code = (code << 6) | (ptr[i] & 0x3fu);
-    }
-    return code >= least[size] && code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? size : 0;
-}
-
-/* A copy in memory of the call that is UTF-8 for certain: other bytes become U+FFFD. NUL-terminated;
- * NULL without memory. */
-static char *utf8_clean(leat_call *call, const char *ptr, size_t len, size_t *ret_len)
-{
-    const unsigned char *from = (const unsigned char *)ptr;
-    size_t broken = 0;
-    size_t at = 0;
-    char *copy;
-
-    for (size_t i = 0; i < len;) {
-        size_t size = utf8_size(from + i, len - i);
-
-        broken += size == 0;
-        i += size == 0 ? 1 : size;
-    }
-    copy = leat_alloc(call, len + 2 * broken + 1);
-    if (copy == NULL) {
-        return NULL;
-    }
-    for (size_t i = 0; i < len;) {
-        size_t size = utf8_size(from + i, len - i);
-
-        memcpy(copy + at, size == 0 ? "\xef\xbf\xbd" : ptr + i, size == 0 ? 3 : size);
-        at += size == 0 ? 3 : size;
-        i += size == 0 ? 1 : size;
-    }
-    copy[at] = '\0';
-    *ret_len = at;
-    return copy;
-}
-
-/* Logs the line that was put together. */
-static void stream_log_line(struct stream *stream)
-{
-    size_t len;
-    char *text = utf8_clean(stream->call, stream->line, stream->line_len, &len);
-
-    stream->line_len = 0;
-    if (text != NULL) {
-        leat_info(stream->call, "%s", text);
-    }
-}
-
-/* Splits bytes into log lines. */
-static void stream_log(struct stream *stream, const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i] == '\n' || stream->line_len == LINE_MAX_LEN) {
-            stream_log_line(stream);
-        }
-        if (bytes[i] != '\n') {
-            stream->line[stream->line_len++] = bytes[i];
-        }
-    }
-}
-
-/* Makes room for <len> more captured bytes, as far as the limit; 0 without memory. */
-static int stream_room(struct stream *stream, size_t len)
-{
-    size_t size = stream->size == 0 ? OUTPUT_START : stream->size;
-    char *fresh;
-
-    if (stream->size - stream->len >= len || stream->size >= stream->limit) {
-        return 1;
-    }
-    while (size - stream->len < len) {
-        size *= 2;
-    }
-    fresh = realloc(stream->kept, size);
-    if (fresh == NULL) {
-        return 0;
-    }
-    stream->kept = fresh;
-    stream->size = size;
-    return 1;
-}
-
-/* Keeps bytes: the first ones or the last ones, as many as the limit allows. 0 without memory. */
-static int stream_keep(struct stream *stream, const char *bytes, size_t len)
-{
-    size_t drop;
-
-    if (!stream->keep_tail && len > stream->limit - stream->len) {
-        len = stream->limit - stream->len;
-        stream->cut = 1;
-    }
-    if (stream->keep_tail && len > stream->limit) {
-        bytes += len - stream->limit;
-        len = stream->limit;
-        stream->cut = 1;
-    }
-    if (!stream_room(stream, len)) {
-        return 0;
-    }
-    if (len > stream->limit - stream->len) {
-        drop = len - (stream->limit - stream->len);
-        memmove(stream->kept, stream->kept + drop, stream->len - drop);
-        stream->len -= drop;
-        stream->cut = 1;
-    }
-    if (len > 0) {
-        memcpy(stream->kept + stream->len, bytes, len);
-    }
-    stream->len += len;
-    return 1;
-}
-
-/* Takes what is in the pipe. Closes it, by setting *fd to -1, at its end; 0 without memory. */
-static int stream_read(struct stream *stream, int *fd)
-{
-    char chunk[READ_SIZE];
-
-    while (*fd >= 0) {
-        ssize_t count = read(*fd, chunk, sizeof chunk);
-
-        if (count < 0 && errno == EINTR) {
-            continue;
-        }
-        if (count < 0 && errno == EAGAIN) {
-            return 1;
-        }
-        if (count <= 0) {
-            close(*fd);
-            *fd = -1;
-            return 1;
-        }
-        if (stream->to_log) {
-            stream_log(stream, chunk, (size_t)count);
-        }
-        if (!stream_keep(stream, chunk, (size_t)count)) {
-            return 0;
-        }
-        if (count < (ssize_t)sizeof chunk) {
-            return 1;
-        }
-    }
-    return 1;
 }
 
 /* How long poll() may sleep: until the kill is due, or for ever. */
@@ -451,8 +273,7 @@ static const char *last_line(struct run *run)
 {
     size_t end = run->err.len;
     size_t begin;
-    size_t len;
-    const char *text;
+    leat_str line;
 
     while (end > 0 && run->err.kept[end - 1] == '\n') {
         end--;
@@ -464,8 +285,10 @@ static const char *last_line(struct run *run)
     if (begin == end) {
         return "it wrote nothing to standard error";
     }
-    text = utf8_clean(run->call, run->err.kept + begin, end - begin, &len);
-    return text == NULL ? "" : text;
+    line.ptr = run->err.kept + begin;
+    line.len = end - begin;
+    line = leat_utf8_clean(run->call, line);
+    return line.ptr == NULL ? "" : line.ptr;
 }
 
 /* Reports why the child could not be started. */
@@ -506,9 +329,9 @@ static leat_status result_lines(struct run *run)
         const char *from = run->out.kept + begin;
         const char *end = memchr(from, '\n', run->out.len - begin);
         size_t raw = end == NULL ? run->out.len - begin : (size_t)(end - from);
-        leat_str line;
+        leat_str line = {from, raw};
 
-        line.ptr = utf8_clean(run->call, from, raw, &line.len);
+        line = leat_utf8_clean(run->call, line);
         if (line.ptr == NULL) {
             return leat_retry(run->call, -1, "exec.no_memory", "no memory for the output");
         }
@@ -543,7 +366,7 @@ static leat_status result_stdout(struct run *run)
         return leat_result_bytes(run->call, "stdout", text.ptr, text.len);
     }
     if (leat_str_is(parse, "text")) {
-        text.ptr = utf8_clean(run->call, text.len == 0 ? "" : text.ptr, text.len, &text.len);
+        text = leat_utf8_clean(run->call, text);
         return text.ptr == NULL ? leat_retry(run->call, -1, "exec.no_memory", "no memory")
                                 : leat_result_str(run->call, "stdout", text);
     }
@@ -572,7 +395,7 @@ static int code_is_ok(leat_call *call, int code)
 static leat_status report_end(struct run *run, const char *program, int code)
 {
     leat_call *call = run->call;
-    leat_str tail;
+    leat_str tail = {run->err.kept, run->err.len};
 
     if (run->kill_at_ms != 0) {
         return leat_stopped(call);
@@ -580,9 +403,8 @@ static leat_status report_end(struct run *run, const char *program, int code)
     if (run->no_memory) {
         return leat_retry(call, -1, "exec.no_memory", "no memory for the output of \"%s\"", program);
     }
-    tail.ptr = utf8_clean(call, run->err.len == 0 ? "" : run->err.kept, run->err.len, &tail.len);
     leat_result_int(call, "exit_code", code);
-    leat_result_str(call, "stderr", tail);
+    leat_result_str(call, "stderr", leat_utf8_clean(call, tail));
     leat_result_bool(call, "truncated", run->out.cut);
     if (code < 0) {
         const char *name = sigabbrev_np(-code);
@@ -599,19 +421,6 @@ static leat_status report_end(struct run *run, const char *program, int code)
                   run->out.limit);
     }
     return result_stdout(run);
-}
-
-/* Prepares a stream; 0 without memory. */
-static int stream_init(struct stream *stream, leat_call *call, size_t limit, int keep_tail,
-                       int to_log)
-{
-    memset(stream, 0, sizeof *stream);
-    stream->call = call;
-    stream->limit = limit;
-    stream->keep_tail = keep_tail;
-    stream->to_log = to_log;
-    stream->line = to_log ? leat_alloc(call, LINE_MAX_LEN) : NULL;
-    return !to_log || stream->line != NULL;
 }
 
 /* Starts the child, follows it and reports. */
@@ -637,16 +446,12 @@ static leat_status run_plan(leat_call *call, const struct child_plan *plan)
     int code = child_reap(&run.child);
     run.no_memory |= !stream_read(&run.out, &run.child.out);
     run.no_memory |= !stream_read(&run.err, &run.child.err);
-    if (run.out.line_len > 0) {
-        stream_log_line(&run.out);
-    }
-    if (run.err.line_len > 0) {
-        stream_log_line(&run.err);
-    }
+    stream_end(&run.out);
+    stream_end(&run.err);
     child_done(&run.child);
     status = report_end(&run, plan->argv[0], code);
-    free(run.out.kept);
-    free(run.err.kept);
+    stream_done(&run.out);
+    stream_done(&run.err);
     return status;
 }
 

@@ -15,6 +15,7 @@
 
 #include <leat/json.h>
 #include <leat/plugin.h>
+#include <leat/text.h>
 
 #include "download.h"
 #include "transfer.h"
@@ -196,15 +197,6 @@ static int is_json(const struct transfer *transfer)
            (len > 5 && strncasecmp(type + len - 5, "+json", 5) == 0);
 }
 
-/* 1 when the bytes are UTF-8. */
-static int is_text(const struct body *body)
-{
-    json_t *text = json_stringn(body->ptr == NULL ? "" : body->ptr, body->len);
-
-    json_decref(text);
-    return text != NULL;
-}
-
 /* Gives the body in the form the step asks for. */
 static leat_status give_body(const struct transfer *transfer, const struct body *body)
 {
@@ -224,7 +216,7 @@ static leat_status give_body(const struct transfer *transfer, const struct body 
         }
         return leat_result_value(call, "body", leat_writer_done(&writer));
     }
-    if (is_text(body) && !leat_str_is(parse, "bytes")) {
+    if (leat_utf8_ok(text) && !leat_str_is(parse, "bytes")) {
         return leat_result_str(call, "body", text);
     }
     if (leat_str_is(parse, "text")) {
@@ -237,10 +229,7 @@ static leat_status give_body(const struct transfer *transfer, const struct body 
 /* <text> if it is UTF-8, else <fallback>. */
 static const char *text_or(const char *text, const char *fallback)
 {
-    json_t *probe = text == NULL ? NULL : json_string(text);
-
-    json_decref(probe);
-    return probe == NULL ? fallback : text;
+    return text != NULL && leat_utf8_ok(leat_str_of(text)) ? text : fallback;
 }
 
 /* Gives status, headers, address and body. */
