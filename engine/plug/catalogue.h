@@ -30,6 +30,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/str.h"
+#include "base/suggest.h"
 #include "plug/descriptor.h"
 
 enum {
@@ -53,8 +54,8 @@ struct catalogue_file {
     enum catalogue_status status;
     const char *name;    /* from the marker; "" before door 1 */
     const char *version; /* likewise */
-    const char *reason;  /* one sentence when the status is not OK, else "" */
-    const char *warning; /* one sentence about a plugin that is served all the same, or "" */
+    const char *reason;  /* why the status is not OK, as a predicate for after the path, or "" */
+    const char *warning; /* what is odd about a plugin that is served all the same, likewise */
     const struct plug_plugin *plugin; /* NULL before door 3 */
 };
 
@@ -103,6 +104,9 @@ const struct plug_part *catalogue_part(const struct catalogue *catalogue, uint32
  * Returns ERR_NOT_FOUND. */
 int catalogue_part_missing(const struct catalogue *catalogue, uint32_t kind, struct str type,
                            struct err_text *reterr_why);
+
+/* Offers the types of all parts of <kind> to <suggest>. */
+void catalogue_offer(const struct catalogue *catalogue, uint32_t kind, struct suggest *suggest);
 
 /* The offered plugin of that name, or NULL. */
 const struct plug_plugin *catalogue_plugin(const struct catalogue *catalogue, struct str name);
