@@ -12,10 +12,7 @@
 #include <stdint.h>
 
 #include "base/str.h"
-
-struct reader;    /* model/reader.h */
-struct tmpl;      /* value/tmpl.h */
-struct yaml_node; /* model/yaml.h */
+#include "model/reader.h"
 
 enum {
     NOTIFY_STATES_MAX = 32,   /* entries of `on` */
@@ -34,6 +31,10 @@ struct notify_rule {
     uint32_t flow_count;        /* 0: any flow */
     uint32_t line;              /* where the rule stands in its file, from 1 */
 };
+
+/* The keys of a rule in a flow file, and in leat.yaml. */
+extern const struct key_table notify_flow_keys;
+extern const struct key_table notify_all_keys;
 
 /* True when a run of <flow> with these tags that enters the state of that name and type is to be
  * told. <state_name> as in "TimedOut", <state_type> as in "FAILED". */

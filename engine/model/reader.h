@@ -17,11 +17,10 @@
 #include "base/str.h"
 #include "model/diag.h"
 #include "model/yaml.h"
+#include "value/tmpl.h"
 #include "value/val.h"
 
 struct flow_catalogue; /* model/flow_catalogue.h */
-struct tmpl;           /* value/tmpl.h */
-struct tmpl_exprs;     /* value/tmpl.h */
 
 /* Everything a reading needs. The caller fills it; nothing in it is owned. */
 struct reader {
@@ -30,6 +29,7 @@ struct reader {
     struct tmpl_exprs *exprs; /* jq expressions of templates are added here */
     const struct flow_catalogue *catalogue; /* NULL: names of parts and flows are not checked */
     void *user;              /* for the functions of keys */
+    const struct yaml_node *expr_nodes[TMPL_EXPRS_MAX]; /* where each expression stands first */
 };
 
 /* What a key's value is and what type the member at its offset has. */
@@ -66,7 +66,7 @@ struct key {
     /* KEY_CUSTOM: reads <value> into <object>. */
     void (*read)(struct reader *reader, const struct yaml_node *key,
                  const struct yaml_node *value, void *object);
-    const char *schema; /* KEY_CUSTOM: the JSON Schema of its value as JSON text */
+    const char *schema; /* JSON Schema of the value as JSON text; KEY_CUSTOM must have it */
 };
 
 struct key_table {
@@ -83,9 +83,16 @@ struct key_table {
 bool reader_map(struct reader *reader, const struct yaml_node *node, const struct key_table *table,
                 void *object);
 
+/* The row that somebody who wrote the unknown key <text> may have meant, or NULL. */
+const struct key *reader_meant(const struct key_table *table, struct str text);
+
 /* One problem at a node. <hint> may be NULL. */
 void reader_error(struct reader *reader, const struct yaml_node *node, const char *hint,
                   const char *format, ...) __attribute__((format(printf, 4, 5)));
+/* The same at a byte of a scalar's text. */
+void reader_error_in(struct reader *reader, const struct yaml_node *node, size_t offset,
+                     const char *hint, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 void reader_warning(struct reader *reader, const struct yaml_node *node, const char *hint,
                     const char *format, ...) __attribute__((format(printf, 4, 5)));
 /* "did you mean "x"?" in the reader's arena, or NULL when <best> is empty. */

@@ -69,7 +69,6 @@ int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
     builder.anchors = map_new();
     yaml_parser_set_encoding(&builder.parser, YAML_UTF8_ENCODING);
     yaml_parser_set_input_string(&builder.parser, (const unsigned char *)text.ptr, text.len);
-    size_t errors = diag_error_count(diags);
     int err = read_events(&builder);
     while (builder.depth > 0) {
         builder.depth--;
@@ -78,9 +77,6 @@ int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
     free(builder.ready);
     map_free(builder.anchors);
     yaml_parser_delete(&builder.parser);
-    if (err == 0 && diag_error_count(diags) > errors) {
-        err = ERR_PARSE;
-    }
     if (err == 0) {
         *ret_root = builder.root;
     }

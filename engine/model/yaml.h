@@ -55,9 +55,11 @@ struct yaml_node {
 };
 
 /*
- * Parses <text>, whose bytes are borrowed for the call only. 0 and the root, or ERR_PARSE, ERR_LIMIT,
- * ERR_MEMORY with the problems in <diags>: a broken syntax is reported alone, repeated keys and
- * whatever else is refused all together. An empty document gives a null node.
+ * Parses <text>, whose bytes are borrowed for the call only. 0 and the root when there is a whole tree;
+ * an empty document gives a null node. What does not keep it from being whole (repeated keys, tags,
+ * merge keys, numbers that are too long) is an error in <diags> all the same, so look there before the
+ * tree is used for good. Otherwise ERR_PARSE, ERR_LIMIT, or ERR_MEMORY, the first two with the problem
+ * in <diags>.
  */
 int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
               const struct yaml_node **ret_root);
