@@ -25,13 +25,14 @@ struct spawner {
     int socket;
     pid_t pid;
     bool lost;
+    char *exe;
     struct spawner_report *kept; /* read while waiting for another one */
     size_t kept_count;
 };
 
 _Noreturn static void become_forker(int socket);
-static int put_request(struct buf *buf, const struct spawner_request *request, int *ret_fds,
-                       size_t *ret_fds_count);
+static int put_request(struct buf *buf, const char *exe, const struct spawner_request *request,
+                       int *ret_fds, size_t *ret_fds_count);
 static uint32_t put_texts(struct buf *buf, const char *const *texts);
 static int send_message(struct spawner *spawner, const struct buf *buf, const int *fds,
                         size_t fds_count);
@@ -63,6 +64,7 @@ int spawner_new(struct spawner **ret_spawner, struct err_text *reterr_why)
     struct spawner *spawner = xcalloc(1, sizeof(*spawner));
     spawner->socket = pair[0];
     spawner->pid = pid;
+    spawner->exe = xstrdup("/proc/self/exe");
     *ret_spawner = spawner;
     return 0;
 }
@@ -87,6 +89,7 @@ struct spawner *spawner_free(struct spawner *spawner)
     }
     close(spawner->socket);
     await_end(spawner->pid);
+    free(spawner->exe);
     free(spawner->kept);
     free(spawner);
     return NULL;
@@ -108,6 +111,12 @@ static void await_end(pid_t pid)
     }
 }
 
+void spawner_set_exe(struct spawner *spawner, const char *exe)
+{
+    free(spawner->exe);
+    spawner->exe = xstrdup(exe);
+}
+
 int64_t spawner_pid(const struct spawner *spawner)
 {
     return spawner->pid;
@@ -121,7 +130,8 @@ int spawner_start(struct spawner *spawner, const struct spawner_request *request
     size_t fds_count = 0;
 
     must(request->fds_count >= 3 && request->fds_count <= SPAWNER_FDS_MAX);
-    int err = put_request(&buf, request, fds, &fds_count);
+    const char *exe = request->exe ? request->exe : spawner->exe;
+    int err = put_request(&buf, exe, request, fds, &fds_count);
     if (err) {
         return err_set(reterr_why, err,
                        "the arguments and environment of a host process are too large: at most "
@@ -136,8 +146,8 @@ int spawner_start(struct spawner *spawner, const struct spawner_request *request
 }
 
 /* Writes the message of a start request and collects the descriptors that go with it. */
-static int put_request(struct buf *buf, const struct spawner_request *request, int *ret_fds,
-                       size_t *ret_fds_count)
+static int put_request(struct buf *buf, const char *exe, const struct spawner_request *request,
+                       int *ret_fds, size_t *ret_fds_count)
 {
     struct forker_head head = {
         .op = FORKER_START,
@@ -146,7 +156,6 @@ static int put_request(struct buf *buf, const struct spawner_request *request, i
         .processes_max = request->processes_max,
         .fds_count = (uint32_t)request->fds_count,
     };
-    const char *exe = request->exe ? request->exe : "/proc/self/exe";
     size_t count = 0;
 
     for (size_t i = 0; i < request->fds_count; i++) {

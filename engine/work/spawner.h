@@ -33,7 +33,7 @@ enum {
 
 struct spawner_request {
     uint64_t id;               /* the caller's name for the process; unique among the living */
-    const char *exe;           /* what is executed; NULL: the program that called spawner_new() */
+    const char *exe;           /* what is executed; NULL: what spawner_set_exe() said */
     const char *const *argv;   /* NULL-terminated */
     const char *const *envp;   /* NULL-terminated; the whole environment */
     const int *fds;            /* fds[i] becomes descriptor i of the process; -1 is /dev/null */
@@ -60,6 +60,10 @@ int spawner_new(struct spawner **ret_spawner, struct err_text *reterr_why);
 /* Closes the connection: the spawner kills all it started and exits; waits up to 5 s for that. NULL is
  * allowed; returns NULL. */
 struct spawner *spawner_free(struct spawner *spawner);
+
+/* What is executed when a request does not say; copied. At first it is the program that called
+ * spawner_new(). Tests name the leat binary. */
+void spawner_set_exe(struct spawner *spawner, const char *exe);
 
 /* The spawner's own process id. */
 int64_t spawner_pid(const struct spawner *spawner);
