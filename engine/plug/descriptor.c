@@ -350,7 +350,7 @@ static int decode_number(struct decoder *decoder, struct val map, const char *ke
 /* The same for the 32 bits of flags, kinds and types. */
 static int decode_bits(struct decoder *decoder, struct val map, const char *key, uint32_t *ret_bits)
 {
-    uint64_t number;
+    uint64_t number = 0;
     int err = decode_number(decoder, map, key, UINT32_MAX, &number);
 
     if (err == 0) {
@@ -417,7 +417,7 @@ static int decode_abi(struct decoder *decoder, struct val map, struct plug_plugi
 static int decode_plugin(struct decoder *decoder, struct val map, struct plug_plugin *plugin)
 {
     struct place place = place_of("the plugin");
-    uint64_t version;
+    uint64_t version = 0;
     int err = decode_number(decoder, map, "v", UINT32_MAX, &version);
 
     if (err == 0 && version != FORMAT_VERSION) {
@@ -606,10 +606,10 @@ static int decode_param(struct decoder *decoder, struct val map, const struct pl
                         struct param_spec *spec)
 {
     struct place place = place_of("a parameter of %s", owner->text);
-    const char *name;
-    const char *doc;
-    uint32_t type;
-    uint32_t flags;
+    const char *name = NULL;
+    const char *doc = NULL;
+    uint32_t type = 0;
+    uint32_t flags = 0;
     int err;
 
     if (val_type(map) != VAL_MAP) {
