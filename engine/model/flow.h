@@ -51,13 +51,14 @@ enum flow_interrupted {
     FLOW_INTERRUPTED_FAIL,  /* it ends as Crashed and is not repeated */
 };
 
-/* What `${run.name}` and the like may name; ends with NULL. The drive gives the values: texts, and
- * null for what is not known yet (`state`, `type` and `message` before `finally`).
- *   id name flow version        of the flow run; version of the flow file
- *   state type message          the state it is about to end in
- *   workdir                     a directory of its own, removed after the run
- *   basedir                     where relative paths begin
- *   created started             RFC 3339 */
+/*
+ * What `${run.id}` and the like may name; ends with NULL. The drive gives the values, all texts:
+ *   id name flow created     of the flow run; created is RFC 3339
+ *   state                    the name of its state; in `finally` and `notify`, the one it ends in
+ *   error                    why it failed; empty while it has not
+ *   base_dir                 the directory in which relative paths begin
+ *   workdir                  a directory of its own
+ */
 extern const char *const flow_run_facts[];
 
 /* When a state change counts as recorded. */

@@ -6,7 +6,7 @@
 #include "model/params.h"
 #include "model/reader.h"
 
-enum { LITERAL_MAX = 1024 * 1024 };
+enum { LITERAL_MAX = 4 * 1024 * 1024 };
 
 /* Indexed by enum flow_target. */
 static const char *const target_words[] = {"task", "flow", "notifier"};
@@ -45,22 +45,16 @@ static void report_param(struct reader *reader, enum flow_target kind,
 static void check_literal(struct reader *reader, const struct param_spec *spec,
                           const struct yaml_node *node)
 {
-    struct arena arena;
-    arena_init(&arena, LITERAL_MAX * 4);
-    struct tmpl_exprs exprs = {0};
-    struct diag_list *ignored = diag_new("", STR_NONE);
-    struct reader scratch = {.arena = &arena, .diags = ignored, .exprs = &exprs};
-    const struct tmpl *tmpl = NULL;
+    struct val literal;
+    if (!reader_is_literal(node) || !reader_value(reader, node, &literal)) {
+        return;
+    }
     CLEANUP_BUF struct buf made = BUF_INIT(LITERAL_MAX);
     struct err_text why = {""};
-    bool readable = reader_template(&scratch, node, &tmpl);
-    struct val literal = readable ? tmpl_literal(tmpl) : VAL_NONE;
-    bool absent = literal.ptr && val_type(literal) == VAL_NIL && !spec->required;
-    if (literal.ptr && !absent && param_coerce(spec, literal, &made, &why) < 0) {
+    bool absent = val_type(literal) == VAL_NIL && !spec->required;
+    if (!absent && param_coerce(spec, literal, &made, &why) < 0) {
         reader_error(reader, node, NULL, "`%.*s` %s", STR_ARGS(spec->name), why.text);
     }
-    diag_free(ignored);
-    arena_done(&arena);
 }
 
 void flow_catalogue_check(struct reader *reader, enum flow_target kind,

@@ -45,8 +45,7 @@ struct edges {
 };
 
 const char *const flow_run_facts[] = {
-    "id",   "name",  "flow",    "version", "state",  "type",
-    "message", "workdir", "basedir", "created", "started", NULL,
+    "id", "name", "flow", "created", "state", "error", "base_dir", "workdir", NULL,
 };
 
 static void link_step(struct flow_link *link, uint32_t index, struct edges *edges);

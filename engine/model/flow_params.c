@@ -369,26 +369,11 @@ static void set_choices(struct reader *reader, const struct param_form *form,
     spec->choices = bytes ? (struct val){bytes, packed.len} : VAL_NONE;
 }
 
-/* True when a string somewhere in <node> has a `${`. Aliases and nesting are bounded. */
-static bool has_template(const struct yaml_node *node)
-{
-    if (node->type == YAML_TYPE_STRING) {
-        return node->text.len > 1 && memmem(node->text.ptr, node->text.len, "${", 2);
-    }
-    bool container = node->type == YAML_TYPE_LIST || node->type == YAML_TYPE_MAP;
-    for (uint32_t index = 0; container && index < node->count; index++) {
-        if (has_template(node->items[index])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Everything that depends on other keys of the declaration. */
 static void finish(struct reader *reader, const struct yaml_node *name, struct param_form *form,
                    struct param_spec *spec)
 {
-    if (form->fallback && has_template(form->fallback)) {
+    if (form->fallback && !reader_is_literal(form->fallback)) {
         reader_error(reader, form->fallback, "compute it in a step instead",
                      "a default can not refer to anything with ${...}");
         form->fallback = NULL;

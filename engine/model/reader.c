@@ -560,6 +560,20 @@ bool reader_template(struct reader *reader, const struct yaml_node *node,
     return true;
 }
 
+bool reader_is_literal(const struct yaml_node *node)
+{
+    if (node->type == YAML_TYPE_STRING) {
+        return !memmem(node->text.ptr, node->text.len, "${", 2);
+    }
+    bool container = node->type == YAML_TYPE_LIST || node->type == YAML_TYPE_MAP;
+    for (uint32_t index = 0; container && index < node->count; index++) {
+        if (!reader_is_literal(node->items[index])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Appends <node> as it stands; nesting has been checked, so the recursion is bounded. */
 static void pack_node(struct buf *out, const struct yaml_node *node)
 {

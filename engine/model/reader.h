@@ -119,7 +119,9 @@ bool reader_strings(struct reader *reader, const struct yaml_node *node, const c
 /* A value that may hold templates. */
 bool reader_template(struct reader *reader, const struct yaml_node *node,
                      const struct tmpl **ret_tmpl);
-/* A value as it stands, without templates, as msgpack in the arena. */
+/* True when no string in <node> has a `${` (be it escaped), so that it stands for itself. */
+bool reader_is_literal(const struct yaml_node *node);
+/* A value as it stands, `${` being nothing special, as msgpack in the arena. */
 bool reader_value(struct reader *reader, const struct yaml_node *node, struct val *ret_val);
 
 #endif

@@ -579,6 +579,10 @@ static void resolve_number(struct builder *builder, struct yaml_node *node, int 
 /* Decides what a plain scalar is, by YAML 1.2's core schema. */
 static void resolve(struct builder *builder, struct yaml_node *node)
 {
+    bool text = node->text.len > 0 && !strchr("~nNtTfF+-.0123456789", node->text.ptr[0]);
+    if (text) {
+        return;
+    }
     if (node->text.len == 0 || is_one_of(node->text, "~ null Null NULL")) {
         node->type = YAML_TYPE_NULL;
         return;
