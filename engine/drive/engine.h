@@ -46,7 +46,8 @@ struct engine_request {
     struct str flow_text;     /* the YAML file's content */
     const char *flow_file;    /* its path for messages, and where subflow files are looked for */
     const char *base_dir;     /* absolute; relative paths in tasks start here */
-    struct val params;        /* a map; VAL_NONE for none */
+    struct val params;        /* a map of values; VAL_NONE for none */
+    struct val typed;         /* a map of texts as people type them; wins over params */
     const char *name;         /* NULL for the flow's run_name or a friendly one */
     const char *const *tags;  /* NULL-terminated, or NULL */
     bool refresh_cache;
@@ -75,8 +76,12 @@ int engine_retry(struct engine *engine, uint64_t run, struct err_text *reterr_wh
 /* Removes an ended run with its subflows' runs, logs and results. ERR_CONFLICT while it is live. */
 int engine_delete(struct engine *engine, uint64_t run, struct err_text *reterr_why);
 
-/* Blocks until no notification of <run> is waiting for its first delivery, or <timeout_ms>. */
-void engine_drain_notifications(struct engine *engine, uint64_t run, int timeout_ms);
+/* Looks at the plugin directories again. Errors of catalogue_scan(). */
+int engine_scan_plugins(struct engine *engine, struct err_text *reterr_why);
+
+/* Blocks until every notification of <run> has had its first attempt, which ends by itself within a
+ * minute and some seconds. */
+void engine_drain_notifications(struct engine *engine, uint64_t run);
 
 /* Parts of the engine for readers. Borrowed for the engine's life; each documents its threads. */
 struct store *engine_store(struct engine *engine);
@@ -84,5 +89,6 @@ struct blob_dir *engine_blobs(struct engine *engine);
 struct hub *engine_hub(struct engine *engine);
 struct catalogue *engine_catalogue(struct engine *engine);
 const char *engine_home(const struct engine *engine);
+const struct settings *engine_settings(const struct engine *engine);
 
 #endif

@@ -1,0 +1,385 @@
+/*
+ * See flows.h. A flow is parsed once per content: the cache is keyed by the hash of the text.
+ */
+#include "drive/flows.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "drive/big.h"
+#include "store/store_read.h"
+
+enum { FLOWS_PER_TREE_MAX = 1000 };
+
+/* A parsed flow with its text. */
+struct entry {
+    struct flow *flow;
+    struct buf text;
+};
+
+/* One flow of a tree that still has to be read. */
+struct wanted {
+    struct wanted *next;
+    char *name;
+    char *file;
+};
+
+/* The collection of one tree. */
+struct collect {
+    struct engine *engine;
+    struct pins *pins;
+    struct buf *problems;
+    struct wanted *wanted;
+    uint32_t count;
+    bool failed;
+};
+
+/* What the parser's questions are answered from while it reads one file. */
+struct asked {
+    struct engine *engine;
+    const char *file;
+    struct arena arena;   /* signatures of named notifiers */
+    struct flow **peeked; /* flows read only for their parameters */
+    uint32_t peeked_count;
+};
+
+/* The file of subflow <name>, beside <file> or in HOME/flows; NULL when there is none. */
+static char *find_file(struct engine *engine, const char *file, struct str name)
+{
+    static const char *const endings[] = {".yaml", ".yml"};
+    CLEANUP_FREE char *beside = file ? file_dirname(file) : NULL;
+    CLEANUP_FREE char *home = file_join(engine->home, "flows");
+    const char *const dirs[] = {beside, home};
+
+    for (size_t d = 0; d < 2; d++) {
+        for (size_t e = 0; dirs[d] && e < 2; e++) {
+            char *path = xasprintf("%s/%.*s%s", dirs[d], STR_ARGS(name), endings[e]);
+
+            if (access(path, R_OK) == 0) {
+                return path;
+            }
+            free(path);
+        }
+    }
+    return NULL;
+}
+
+/* The parameters of subflow <name>; its file is read without looking at the names in it. */
+static bool find_flow(struct asked *asked, struct str name, struct flow_signature *ret_signature)
+{
+    CLEANUP_FREE char *file = find_file(asked->engine, asked->file, name);
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    struct diag_list *ignored;
+    struct flow *flow = NULL;
+
+    if (!file || file_read(file, &text, NULL) != 0) {
+        return false;
+    }
+    ignored = diag_new(file, buf_str(&text));
+    *ret_signature = (struct flow_signature){0};
+    if (flow_parse(buf_str(&text), NULL, ignored, &flow) == 0) {
+        asked->peeked = xreallocarray(asked->peeked, asked->peeked_count + 1,
+                                      sizeof(struct flow *));
+        asked->peeked[asked->peeked_count++] = flow;
+        ret_signature->params = flow->params;
+        ret_signature->param_count = flow->param_count;
+    }
+    diag_free(ignored);
+    return true; /* its own mistakes are reported when its turn comes */
+}
+
+/* A notifier that leat.yaml gives a name: all its parameters may be given, none must be. */
+static bool find_channel(struct asked *asked, struct str name,
+                         struct flow_signature *ret_signature)
+{
+    const struct settings_channel *channel = settings_channel(asked->engine->settings, name);
+    const struct plug_part *part;
+    struct param_spec *params;
+
+    if (!channel) {
+        return false;
+    }
+    part = catalogue_part(asked->engine->catalogue, LEAT_KIND_NOTIFIER, channel->via);
+    if (!part) {
+        return false;
+    }
+    params = arena_array(&asked->arena, part->param_count + 1, sizeof(*params));
+    if (!params) {
+        return false;
+    }
+    for (uint32_t i = 0; i < part->param_count; i++) {
+        params[i] = part->params[i];
+        params[i].required = false;
+    }
+    ret_signature->params = params;
+    ret_signature->param_count = part->param_count;
+    return true;
+}
+
+/* flow_catalogue.find */
+static bool find(void *user, enum flow_target kind, struct str name,
+                 struct flow_signature *ret_signature)
+{
+    struct asked *asked = user;
+    const struct plug_part *part;
+
+    if (kind == FLOW_TARGET_FLOW) {
+        return find_flow(asked, name, ret_signature);
+    }
+    part = catalogue_part(asked->engine->catalogue,
+                          kind == FLOW_TARGET_TASK ? LEAT_KIND_TASK : LEAT_KIND_NOTIFIER, name);
+    if (part) {
+        *ret_signature = (struct flow_signature){part->params, part->param_count};
+        return true;
+    }
+    return kind == FLOW_TARGET_NOTIFIER && find_channel(asked, name, ret_signature);
+}
+
+/* flow_catalogue.offer */
+static void offer(void *user, enum flow_target kind, struct suggest *suggest)
+{
+    struct asked *asked = user;
+    const struct catalogue_view *view = catalogue_view(asked->engine->catalogue);
+    uint32_t wanted = kind == FLOW_TARGET_TASK ? LEAT_KIND_TASK : LEAT_KIND_NOTIFIER;
+
+    if (kind == FLOW_TARGET_FLOW) {
+        return;
+    }
+    for (size_t i = 0; i < view->part_count; i++) {
+        if (view->parts[i]->kind == wanted) {
+            suggest_offer(suggest, str_of(view->parts[i]->type));
+        }
+    }
+    for (uint32_t i = 0; kind == FLOW_TARGET_NOTIFIER && i < asked->engine->settings->channel_count;
+         i++) {
+        suggest_offer(suggest, asked->engine->settings->channels[i].name);
+    }
+}
+
+/* Parses <text> with the catalogue; problems go to <problems> as text. */
+static int parse(struct engine *engine, struct str text, const char *file, struct flow **ret_flow,
+                 struct buf *problems)
+{
+    struct asked asked = {.engine = engine, .file = file};
+    struct flow_catalogue catalogue = {.find = find, .offer = offer, .user = &asked};
+    struct flow_options options = {.catalogue = &catalogue};
+    struct diag_list *diags = diag_new(file ? file : "flow", text);
+    int err;
+
+    arena_init(&asked.arena, 1024 * 1024);
+    err = flow_parse(text, &options, diags, ret_flow);
+    if (err) {
+        diag_render(diags, false, problems);
+    }
+    diag_free(diags);
+    for (uint32_t i = 0; i < asked.peeked_count; i++) {
+        flow_unref(asked.peeked[i]);
+    }
+    free(asked.peeked);
+    arena_done(&asked.arena);
+    return err;
+}
+
+/* Puts a parsed flow with its text into the cache, which takes over the reference. */
+static void remember(struct engine *engine, const struct hash *hash, struct str text,
+                     struct flow *flow)
+{
+    struct entry *entry = xcalloc(1, sizeof(*entry));
+    struct entry *old;
+
+    entry->flow = flow;
+    buf_init(&entry->text, FLOW_TEXT_MAX);
+    buf_put_str(&entry->text, text);
+    old = map_put(engine->flows, MAP_KEY(*hash), entry);
+    if (old) {
+        /* The flow was parsed again because plugins may have changed; runs hold references. */
+        flow_unref(old->flow);
+        buf_done(&old->text);
+        free(old);
+    }
+}
+
+/* Queues the subflows of <flow> that were not met yet, and pins the plugins of its tasks. */
+static void want_targets(struct collect *collect, const struct flow *flow, const char *file)
+{
+    for (uint32_t i = 0; i < flow->step_count; i++) {
+        const struct flow_step *step = &flow->steps[i];
+        const struct plug_part *part;
+        struct wanted *wanted;
+        struct hash ignored;
+
+        if (step->target_kind == FLOW_TARGET_TASK) {
+            part = catalogue_part(collect->engine->catalogue, LEAT_KIND_TASK, step->target);
+            must(part); /* the parser has asked for it a moment ago */
+            pins_add_plugin(collect->pins, part->plugin);
+            continue;
+        }
+        if (pins_flow(collect->pins, step->target, &ignored) ||
+            ++collect->count > FLOWS_PER_TREE_MAX) {
+            continue;
+        }
+        wanted = xcalloc(1, sizeof(*wanted));
+        wanted->name = str_dup(step->target);
+        wanted->file = find_file(collect->engine, file, step->target);
+        wanted->next = collect->wanted;
+        collect->wanted = wanted;
+    }
+}
+
+/* Reads one flow of the tree; the reference belongs to the cache. */
+static struct flow *collect_one(struct collect *collect, struct str text, const char *file,
+                                struct hash *ret_hash)
+{
+    struct flow *flow = NULL;
+
+    *ret_hash = hash_bytes(text.ptr, text.len);
+    if (parse(collect->engine, text, file, &flow, collect->problems) != 0) {
+        collect->failed = true;
+        return NULL;
+    }
+    remember(collect->engine, ret_hash, text, flow);
+    want_targets(collect, flow, file);
+    return flow;
+}
+
+/* Reads the next wanted subflow. */
+static void collect_wanted(struct collect *collect)
+{
+    struct wanted *wanted = collect->wanted;
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    struct err_text why;
+    struct hash hash;
+    struct flow *flow;
+
+    collect->wanted = wanted->next;
+    if (!pins_flow(collect->pins, str_of(wanted->name), &hash)) {
+        if (!wanted->file || file_read(wanted->file, &text, &why) != 0) {
+            buf_printf(collect->problems, "error: the file of subflow \"%s\" is gone\n",
+                       wanted->name);
+            collect->failed = true;
+        } else {
+            flow = collect_one(collect, buf_str(&text), wanted->file, &hash);
+            if (flow) {
+                pins_add_flow(collect->pins, str_of(wanted->name), flow, &hash);
+            }
+        }
+    }
+    free(wanted->name);
+    free(wanted->file);
+    free(wanted);
+}
+
+int flows_collect(struct engine *engine, struct str text, const char *file,
+                  struct flow **ret_flow, struct hash *ret_hash, struct pins **ret_pins,
+                  struct buf *ret_problems)
+{
+    struct collect collect = {.engine = engine, .pins = pins_new(), .problems = ret_problems};
+    struct flow *flow;
+    struct hash hash;
+
+    flow = collect_one(&collect, text, file, &hash);
+    if (flow) {
+        pins_add_flow(collect.pins, flow->name, flow, &hash);
+    }
+    while (collect.wanted) {
+        collect_wanted(&collect);
+    }
+    if (collect.count > FLOWS_PER_TREE_MAX) {
+        buf_printf(ret_problems, "error: the flow calls more than %d different subflows\n",
+                   FLOWS_PER_TREE_MAX);
+        collect.failed = true;
+    }
+    if (collect.failed) {
+        pins_unref(collect.pins);
+        return ERR_INVALID;
+    }
+    *ret_flow = flow;
+    *ret_hash = hash;
+    *ret_pins = collect.pins;
+    return 0;
+}
+
+/* Reads a flow's text from the store. */
+static int read_text(struct engine *engine, const struct hash *hash, struct buf *out)
+{
+    CLEANUP_BUF struct buf row = BUF_INIT(STORE_VALUE_MAX);
+    CLEANUP_BUF struct buf whole = BUF_INIT(FLOW_TEXT_MAX + 16);
+    CLEANUP_STORE_READ struct store_read *read = NULL;
+    struct val value;
+    int err = store_read_begin(engine->store, &read);
+
+    if (err == 0) {
+        err = store_get(read, STORE_FLOW_TEXT, MAP_KEY(*hash), &row);
+    }
+    if (err == 0) {
+        err = val_scan(row.data, row.len, &val_limits_task, &value, NULL);
+    }
+    if (err == 0) {
+        err = big_get(engine->blobs, value, &whole, NULL);
+    }
+    if (err) {
+        return err;
+    }
+    value = val_here(whole.data);
+    return val_type(value) == VAL_BIN ? buf_put_str(out, val_str(value)) : ERR_CORRUPT;
+}
+
+int flows_pinned(struct engine *engine, const struct hash *hash, struct flow **ret_flow,
+                 struct err_text *reterr_why)
+{
+    struct entry *entry = map_get(engine->flows, MAP_KEY(*hash));
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    struct diag_list *diags;
+    struct flow *flow = NULL;
+    int err;
+
+    if (entry) {
+        *ret_flow = entry->flow;
+        return 0;
+    }
+    err = read_text(engine, hash, &text);
+    if (err) {
+        return err_set(reterr_why, err, "the text of the flow that the run began with is gone: %s",
+                       err_sentence(err));
+    }
+    diags = diag_new("flow", buf_str(&text));
+    err = flow_parse(buf_str(&text), NULL, diags, &flow);
+    diag_free(diags);
+    if (err) {
+        return err_set(reterr_why, err, "the flow that the run began with can not be read by this "
+                                        "version of leat");
+    }
+    remember(engine, hash, buf_str(&text), flow);
+    *ret_flow = flow;
+    return 0;
+}
+
+struct str flows_text(struct engine *engine, const struct hash *hash)
+{
+    const struct entry *entry = map_get(engine->flows, MAP_KEY(*hash));
+
+    return entry ? buf_str(&entry->text) : STR_NONE;
+}
+
+void flows_done(struct engine *engine)
+{
+    size_t cursor = 0;
+    struct str key;
+    void *value;
+
+    if (!engine->flows) {
+        return;
+    }
+    while (map_next(engine->flows, &cursor, &key, &value)) {
+        struct entry *entry = value;
+
+        flow_unref(entry->flow);
+        buf_done(&entry->text);
+        free(entry);
+    }
+    engine->flows = map_free(engine->flows);
+}

@@ -1,0 +1,314 @@
+/*
+ * Runs from their rows: what a former engine left behind, and ended runs that are started again.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/must.h"
+#include "drive/big.h"
+#include "drive/flows.h"
+#include "drive/loop.h"
+#include "drive/mail.h"
+#include "drive/records.h"
+#include "drive/run_data.h"
+#include "drive/submit.h"
+#include "model/params.h"
+#include "store/key.h"
+#include "store/store_read.h"
+#include "value/pack.h"
+
+/* Run numbers that a scan collected. */
+struct numbers {
+    uint64_t *list;
+    size_t count;
+    size_t cap;
+};
+
+/* Adds one. */
+static void numbers_add(struct numbers *numbers, uint64_t number)
+{
+    if (numbers->count == numbers->cap) {
+        numbers->cap = numbers->cap ? numbers->cap * 2 : 16;
+        numbers->list = xreallocarray(numbers->list, numbers->cap, sizeof(*numbers->list));
+    }
+    numbers->list[numbers->count++] = number;
+}
+
+/* store_visit: collects the run number at the key's beginning. */
+static bool collect_number(void *user, struct str key, struct str val)
+{
+    (void)val;
+    numbers_add(user, key_read_u64(key, 0));
+    return true;
+}
+
+/* Reads a run's row; <bytes> keeps what <ret_row> borrows. */
+static int read_row(struct engine *engine, uint64_t number, struct buf *bytes,
+                    struct run_row *ret_row, struct err_text *reterr_why)
+{
+    CLEANUP_STORE_READ struct store_read *read = NULL;
+    struct store_key key = {0};
+    int err = store_read_begin(engine->store, &read);
+
+    key_u64(&key, number);
+    if (err == 0) {
+        err = store_get(read, STORE_FLOW_RUN, key_str(&key), bytes);
+    }
+    if (err) {
+        return err_set(reterr_why, err, "there is no such flow run any more");
+    }
+    return record_parse_run(buf_str(bytes), ret_row, reterr_why);
+}
+
+/* What restoring tasks needs. */
+struct task_reading {
+    struct run *run;
+    struct store_read *read;
+    struct err_text *why;
+    int err;
+};
+
+/* store_visit: restores one task with its result. */
+static bool restore_task(void *user, struct str key, struct str bytes)
+{
+    struct task_reading *reading = user;
+    struct val result = VAL_NONE;
+    struct task_row row;
+    struct str stored;
+
+    reading->err = record_parse_task(bytes, &row, reading->why);
+    if (reading->err == 0 && store_peek(reading->read, STORE_RESULT, key, &stored) == 0) {
+        reading->err = val_scan(stored.ptr, stored.len, &val_limits_task, &result, reading->why);
+    }
+    if (reading->err == 0) {
+        reading->err = core_restore_task(reading->run, &row, result, reading->why);
+    }
+    return reading->err == 0;
+}
+
+/* Restores all tasks of a run. */
+static int restore_tasks(struct engine *engine, struct run *run, struct err_text *reterr_why)
+{
+    CLEANUP_STORE_READ struct store_read *read = NULL;
+    struct task_reading reading = {.run = run, .why = reterr_why};
+    struct store_key prefix = {0};
+    int err = store_read_begin(engine->store, &read);
+
+    if (err) {
+        return err_set(reterr_why, err, "the store can not be read: %s", err_sentence(err));
+    }
+    key_u64(&prefix, run->number);
+    reading.read = read;
+    err = store_scan(read, STORE_TASK_RUN, key_str(&prefix), STR_NONE, false, restore_task,
+                     &reading);
+    return reading.err ? reading.err : err;
+}
+
+/* Makes the drive's data of a restored run. */
+static int restore_data(struct engine *engine, struct run *run, struct err_text *reterr_why)
+{
+    CLEANUP_BUF struct buf params = BUF_INIT(PARAMS_TOTAL_MAX + 64);
+    const struct run *parent = run->parent_run ? core_run(engine->core, run->parent_run) : NULL;
+    struct pins *pins;
+    int err = big_get(engine->blobs, run->params, &params, reterr_why);
+
+    if (err) {
+        return err;
+    }
+    if (parent) {
+        run_data_new(engine, run, run_data(parent)->pins, &run_data(parent)->root,
+                     run_data(parent)->root_number);
+    } else {
+        err = pins_read(engine, run->number, &pins, reterr_why);
+        if (err) {
+            return err;
+        }
+        run_data_new(engine, run, pins, &run->uuid, run->number);
+        pins_unref(pins);
+    }
+    run_data_set_params(run, (struct val){params.data, params.len});
+    return 0;
+}
+
+/* Drops a run that could not be restored. */
+static void drop(struct engine *engine, struct run *run)
+{
+    uint64_t number = run->number;
+
+    run_data_free(run);
+    core_forget(engine->core, number);
+}
+
+/* Brings a run back into core, but for the last step. */
+static int restore(struct engine *engine, uint64_t number, struct run **ret_run,
+                   struct err_text *reterr_why)
+{
+    CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
+    struct flow *flow = NULL;
+    struct run_row row;
+    struct run *run;
+    int err = read_row(engine, number, &bytes, &row, reterr_why);
+
+    if (err == 0) {
+        err = flows_pinned(engine, &row.flow_hash, &flow, reterr_why);
+    }
+    if (err) {
+        return err;
+    }
+    err = core_restore_begin(engine->core, number, &row, flow_ref(flow), &run, reterr_why);
+    if (err) {
+        flow_unref(flow);
+        return err;
+    }
+    err = restore_data(engine, run, reterr_why);
+    if (err == 0) {
+        err = restore_tasks(engine, run, reterr_why);
+    }
+    if (err) {
+        drop(engine, run);
+        return err;
+    }
+    *ret_run = run;
+    return 0;
+}
+
+/* Lets a restored run go on. */
+static int go_on(struct engine *engine, struct run *run, bool reset_failed,
+                 struct err_text *reterr_why)
+{
+    int err = core_restore_end(engine->core, run, reset_failed, engine_wall_us(),
+                               &engine->decisions, reterr_why);
+
+    if (err) {
+        drop(engine, run);
+        return err;
+    }
+    loop_decisions(engine, &engine->decisions);
+    return 0;
+}
+
+int submit_restore_all(struct engine *engine, struct err_text *reterr_why)
+{
+    CLEANUP_STORE_READ struct store_read *read = NULL;
+    struct numbers numbers = {0};
+    struct err_text why;
+    struct run *run;
+    int err = store_read_begin(engine->store, &read);
+
+    if (err == 0) {
+        err = store_scan(read, STORE_LIVE, STR_NONE, STR_NONE, false, collect_number, &numbers);
+    }
+    read = store_read_end(read);
+    if (err && err != ERR_CORRUPT) {
+        free(numbers.list);
+        return err_set(reterr_why, err, "the list of live runs can not be read: %s",
+                       err_sentence(err));
+    }
+    for (size_t i = 0; i < numbers.count; i++) {
+        if (restore(engine, numbers.list[i], &run, &why) != 0) {
+            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
+            numbers.list[i] = 0;
+        }
+    }
+    for (size_t i = 0; i < numbers.count; i++) {
+        run = numbers.list[i] ? core_run(engine->core, numbers.list[i]) : NULL;
+        if (run && go_on(engine, run, false, &why) != 0) {
+            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
+        }
+    }
+    free(numbers.list);
+    return 0;
+}
+
+void submit_retry(struct engine *engine, struct mail *mail)
+{
+    CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
+    struct run_row row;
+    struct run *run = NULL;
+    int err = read_row(engine, mail->run, &bytes, &row, mail->why);
+
+    if (err == 0 && !state_terminal(row.state)) {
+        err = err_set(mail->why, ERR_CONFLICT, "the run has not ended: it is %s",
+                      state_name(row.state));
+    }
+    if (err == 0 && row.parent_run) {
+        err = err_set(mail->why, ERR_CONFLICT,
+                      "it is the run of a subflow: retry the run that called it");
+    }
+    if (err == 0 && state_completed(row.state)) {
+        err = err_set(mail->why, ERR_CONFLICT,
+                      "the run has completed, so there is nothing to try again");
+    }
+    if (err == 0) {
+        submit_forget(engine, mail->run);
+        err = restore(engine, mail->run, &run, mail->why);
+    }
+    if (err == 0) {
+        err = go_on(engine, run, true, mail->why);
+    }
+    if (err) {
+        mail_reply(engine, mail, err);
+        return;
+    }
+    loop_effect(engine, EFFECT_REPLY, mail->run)->mail = mail;
+}
+
+/* store_visit: collects the subflow's run of a task. */
+static bool collect_child(void *user, struct str key, struct str bytes)
+{
+    struct task_row row;
+
+    (void)key;
+    if (record_parse_task(bytes, &row, NULL) == 0 && row.child_run) {
+        numbers_add(user, row.child_run);
+    }
+    return true;
+}
+
+/* Adds the numbers of all subflows' runs below those in <tree>. */
+static void collect_tree(struct engine *engine, struct numbers *tree)
+{
+    for (size_t i = 0; i < tree->count; i++) {
+        CLEANUP_STORE_READ struct store_read *read = NULL;
+        struct store_key prefix = {0};
+
+        key_u64(&prefix, tree->list[i]);
+        if (store_read_begin(engine->store, &read) == 0) {
+            store_scan(read, STORE_TASK_RUN, key_str(&prefix), STR_NONE, false, collect_child,
+                       tree);
+        }
+    }
+}
+
+void submit_delete(struct engine *engine, struct mail *mail)
+{
+    CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
+    struct numbers tree = {0};
+    struct run_row row;
+    int err = read_row(engine, mail->run, &bytes, &row, mail->why);
+
+    if (err == 0 && (core_run(engine->core, mail->run) || !state_terminal(row.state))) {
+        err = err_set(mail->why, ERR_CONFLICT,
+                      "the run has not ended: it is %s; cancel it first", state_name(row.state));
+    }
+    if (err == 0 && row.parent_run) {
+        err = err_set(mail->why, ERR_CONFLICT,
+                      "it is the run of a subflow: delete the run that called it");
+    }
+    if (err) {
+        mail_reply(engine, mail, err);
+        return;
+    }
+    numbers_add(&tree, mail->run);
+    collect_tree(engine, &tree);
+    for (size_t i = 0; i < tree.count; i++) {
+        buf_clear(&bytes);
+        if (read_row(engine, tree.list[i], &bytes, &row, NULL) == 0) {
+            records_delete(engine, tree.list[i], &row);
+        }
+    }
+    free(tree.list);
+    loop_effect(engine, EFFECT_REPLY, mail->run)->mail = mail;
+}
