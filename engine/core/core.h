@@ -87,8 +87,8 @@ struct task {
     uint8_t place;         /* enum core_place */
     bool killing;          /* its attempt was told to stop */
     uint8_t kill_state;    /* enum state it ends in when the stop succeeds */
-    uint16_t attempt;      /* 1 for the first; 0 before it */
-    uint16_t attempt_free; /* how many of the earlier attempts do not count as failures */
+    uint32_t attempt;      /* 1 for the first; 0 before it */
+    uint32_t attempt_free; /* how many of the earlier attempts do not count as failures */
     uint32_t epoch;        /* changes with every attempt and every take-back; reports must match */
     uint32_t lane;         /* which queue its part uses; the drive's number */
     uint32_t waiting_on;   /* dependencies that are not terminal yet */
@@ -170,7 +170,7 @@ enum core_event_type {
     CORE_PREPARED, /* the drive has resolved a task's input */
     CORE_MAPPED,   /* the drive has resolved a mapped step's list */
     CORE_CAPACITY, /* hosts of a lane could take this many more calls */
-    CORE_ENDED,    /* an attempt ended, or a subflow could not be submitted */
+    CORE_ENDED,    /* an attempt ended; a subflow could not be submitted, or was lost */
     CORE_RETURNED, /* an attempt never began and is handed back */
     CORE_TIMER,    /* an armed timer rang */
     CORE_OUTPUT,   /* the drive has resolved the flow's output */

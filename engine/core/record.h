@@ -58,8 +58,8 @@ struct task_row {
     int32_t map_index; /* -1 for a step itself */
     enum state state;
     enum state kill_state; /* where a Cancelling task will end; else STATE_NONE */
-    uint16_t attempt;
-    uint16_t attempt_free;
+    uint32_t attempt;
+    uint32_t attempt_free;
     uint32_t epoch;
     int64_t started_us;
     int64_t ended_us;
