@@ -338,6 +338,7 @@ static void take_alias(struct builder *builder, const yaml_event_t *event)
     struct diag_place place = place_of(event->start_mark);
     const char *name = (const char *)event->data.alias.anchor;
     builder->aliases++;
+    builder->nodes++;
     if (builder->aliases > YAML_ALIASES_MAX) {
         diag_add(builder->diags, DIAG_ERROR, place, STR_NONE, NULL,
                  "the file uses more than %d aliases", YAML_ALIASES_MAX);
