@@ -38,6 +38,7 @@ struct place {
 struct decoder {
     struct arena *arena;
     struct err_text *why;
+    struct plug_part *parts; /* to be told at last where their plugin is */
 };
 
 static int encode_plugin(const leat_plugin *plugin, struct buf *out, struct err_text *reterr_why);
@@ -330,6 +331,9 @@ int descriptor_decode(const void *bytes, size_t len, struct arena *arena,
         return err;
     }
     *ret_plugin = plugin;
+    for (uint32_t i = 0; i < plugin.part_count; i++) {
+        decoder.parts[i].plugin = ret_plugin;
+    }
     return 0;
 }
 
@@ -467,6 +471,7 @@ static int decode_parts(struct decoder *decoder, struct val list, struct plug_pl
         return arena_err(decoder->arena);
     }
     plugin->parts = parts;
+    decoder->parts = parts;
     iter = val_iter(list);
     while (val_next(&iter, NULL, &member)) {
         struct plug_part *part = &parts[count];

@@ -73,8 +73,9 @@ int descriptor_encode(const leat_plugin *plugin, struct buf *out, struct err_tex
 
 /*
  * Reads what descriptor_encode() wrote, from untrusted bytes (exactly one value, nothing after it).
- * All memory is <arena>'s; the members of the catalogue stay empty. ERR_PLUGIN_REFUSED or
- * ERR_PLUGIN_ABI with a sentence that names the broken rule; ERR_LIMIT when the arena is too small.
+ * All memory is <arena>'s, and the parts refer to <ret_plugin>, which must stay where it is; the
+ * members of the catalogue stay empty. ERR_PLUGIN_REFUSED or ERR_PLUGIN_ABI with a sentence that
+ * names the broken rule; ERR_LIMIT when the arena is too small.
  */
 int descriptor_decode(const void *bytes, size_t len, struct arena *arena,
                       struct plug_plugin *ret_plugin, struct err_text *reterr_why);
