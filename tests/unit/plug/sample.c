@@ -13,6 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
+#include "plug/catalogue.h"
 #include "plug/descriptor.h"
 #include "plug/manifest.h"
 
@@ -145,7 +146,7 @@ static leat_status run_nothing(leat_call *call)
 int sample_describe(void *user, const char *copy_path, struct buf *ret_msgpack,
                     struct err_text *reterr_why)
 {
-    CLEANUP_BUF struct buf file = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf file = BUF_INIT(CATALOGUE_FILE_SIZE_MAX);
     struct manifest manifest;
 
     (void)user;
