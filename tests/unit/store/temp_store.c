@@ -58,6 +58,14 @@ const char *temp_path(const char *name)
     return path;
 }
 
+bool temp_descriptor_is(int fd, const char *part)
+{
+    char link[64];
+    char path[512] = "";
+    (void)snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    return readlink(link, path, sizeof path - 1) > 0 && strstr(path, part) != NULL;
+}
+
 /* Notes the outcome. */
 static void on_done(void *user, int err)
 {

@@ -28,6 +28,10 @@ int temp_store_try(struct err_text *ret_why);
 /* A file below temp_home, in memory that the next call uses again. */
 const char *temp_path(const char *name);
 
+enum { TEMP_DESCRIPTORS = 256 };
+/* True when descriptor <fd>, below TEMP_DESCRIPTORS, is open on a file whose path has <part>. */
+bool temp_descriptor_is(int fd, const char *part);
+
 /* Submits a batch, waits for it and returns what its `done` got. */
 int temp_store_commit(struct store *store, struct store_batch *batch);
 /* Writes one row durably and returns the outcome. */

@@ -4,7 +4,6 @@
  */
 #include "store/store_writer.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -154,22 +153,15 @@ Test(store_writer, every_batch_that_waits_behind_a_failed_commit_gets_the_error)
     expect_broken(store);
 }
 
-/* The descriptor through which LMDB writes header pages, found by its O_DSYNC. */
+/* The descriptor through which LMDB writes header pages, known by its O_DSYNC. */
 static int find_header_descriptor(void)
 {
-    int found = -1;
-    DIR *list = opendir("/proc/self/fd");
-    const struct dirent *entry = NULL;
-    while ((entry = readdir(list)) != NULL) {
-        char path[512] = "";
-        ssize_t len = readlinkat(dirfd(list), entry->d_name, path, sizeof path - 1);
-        int fd = atoi(entry->d_name);
-        if (len > 0 && strstr(path, "/state/data.mdb") && (fcntl(fd, F_GETFL) & O_DSYNC)) {
-            found = fd;
+    for (int fd = 3; fd < TEMP_DESCRIPTORS; fd++) {
+        if (temp_descriptor_is(fd, "/state/data.mdb") && (fcntl(fd, F_GETFL) & O_DSYNC)) {
+            return fd;
         }
     }
-    closedir(list);
-    return found;
+    return -1;
 }
 
 Test(store_writer, a_header_page_that_can_not_be_written_breaks_the_store)
