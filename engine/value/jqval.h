@@ -2,8 +2,9 @@
  * Values to jq's own values and back, directly, without JSON text. Only expr.c includes this.
  *
  * jq 1.6 has no integers, only doubles: integers beyond 2^53 are refused on the way in; on the way
- * out whole numbers up to 2^53 become integers again and NaN becomes nil. Binary data and blobs that
- * are not at hand look as they do in JSON (see json.h) and become themselves again on the way out.
+ * out whole numbers up to 2^53 become integers again and NaN becomes nil. Binary data and blobs
+ * that are not at hand look as they do in JSON (see json.h) and become themselves again on the way
+ * out.
  */
 #ifndef VALUE_JQVAL_H
 #define VALUE_JQVAL_H

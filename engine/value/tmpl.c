@@ -29,7 +29,7 @@ static void set_err(struct tmpl_builder *builder, int err)
     builder->err = builder->err ? builder->err : err;
 }
 
-/* A copy of <old> (<count> members) in the arena with room for twice <*cap>; NULL when it is full. */
+/* A copy of <old> (<count> members) in the arena with room for twice <*cap>, or NULL. */
 static void *grown(struct arena *arena, const void *old, uint32_t count, size_t size,
                    uint32_t first, uint32_t *cap)
 {

@@ -2,8 +2,8 @@
  * Values in place: the scan that everything from outside must pass, and the walkers that rely on
  * it; see val.h.
  *
- * All loops are flat. The scan keeps one frame per open container (at most VAL_DEPTH_WRAPPED_MAX) and the
- * keys of all open maps on one stack; the walkers count how many values are still to come:
+ * All loops are flat. The scan keeps one frame per open container (at most VAL_DEPTH_WRAPPED_MAX)
+ * and the keys of all open maps on one stack; the walkers count how many values are still to come:
  *
  *     skip:  left = 1;  a scalar takes one away, a list of n takes one and adds n
  */
