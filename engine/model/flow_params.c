@@ -37,7 +37,7 @@ static const char *const type_words[] = {"string", "int",   "float", "bool", "du
                                          NULL};
 static const char *const item_words[] = {"string", "int",   "float", "bool", "duration",
                                          "size",   "bytes", "value", "file", NULL};
-enum { LIST_PLACE = 9 };
+enum { VALUE_PLACE = PARAM_VALUE - 1, LIST_PLACE = 9 };
 
 static void keep_default(struct reader *reader, const struct yaml_node *key,
                          const struct yaml_node *value, void *object);
@@ -197,9 +197,11 @@ static void declare(struct reader *reader, const struct yaml_node *name,
                      "\"%.*s\" can not be the name of a parameter",
                      (int)(name->text.len < 60 ? name->text.len : 60), name->text.ptr);
     }
+    /* A type that could not be read counts as any, so that it is no further mistake. */
     struct param_form form = {.type = -1, .items = -1, .required = -1};
     if (node->type == YAML_TYPE_MAP) {
         reader_map(reader, node, &flow_params_keys, &form);
+        form.type = form.type < 0 && yaml_get(node, "type") ? VALUE_PLACE : form.type;
     } else {
         form.fallback = node;
     }

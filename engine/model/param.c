@@ -32,7 +32,7 @@ static const struct {
     const char *list;
 } types[] = {
     [PARAM_STRING] = {"string", "a string", "a list of strings"},
-    [PARAM_INT] = {"int", "a whole number", "a list of whole numbers"},
+    [PARAM_INT] = {"int", "an integer", "a list of integers"},
     [PARAM_FLOAT] = {"float", "a number", "a list of numbers"},
     [PARAM_BOOL] = {"bool", "true or false", "a list of true or false"},
     [PARAM_DURATION] = {"duration", "a duration such as 1h30m", "a list of durations"},
@@ -109,7 +109,7 @@ static int wrong_type(const struct param_spec *spec, struct val given, struct er
                    val_type_words(type));
 }
 
-/* Reads all of <text> as a whole number. */
+/* Reads all of <text> as an integer. */
 static bool text_to_int(struct str text, int64_t *ret_number)
 {
     char copy[NUMBER_TEXT_MAX + 1];
@@ -154,7 +154,7 @@ static bool text_to_float(struct str text, double *ret_number)
     return true;
 }
 
-/* A whole number from whatever can be one without loss. */
+/* An integer from whatever can be one without loss. */
 static int coerce_int(const struct param_spec *spec, struct val given, int64_t *ret_number,
                       struct err_text *reterr_why)
 {
@@ -169,7 +169,7 @@ static int coerce_int(const struct param_spec *spec, struct val given, int64_t *
             *ret_number = (int64_t)number;
             return 0;
         }
-        return err_set(reterr_why, ERR_TYPE, "wants a whole number, not %.15g", number);
+        return err_set(reterr_why, ERR_TYPE, "wants an integer, not %.15g", number);
     }
     if (type == VAL_UINT) {
         return err_set(reterr_why, ERR_RANGE, "must be at most 9223372036854775807");

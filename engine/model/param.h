@@ -56,18 +56,18 @@ struct param_spec {
 const char *param_type_name(enum param_type type);
 /* The type of that name, or 0. */
 enum param_type param_type_of(struct str name);
-/* Describes what fits: "a whole number", "a list of strings". Static text. */
+/* Describes what fits: "an integer", "a list of strings". Static text. */
 const char *param_type_words(enum param_type type, bool list);
 
 /*
  * Makes <given> fit <spec> and appends the result to <out>:
  *
  *   string    a string
- *   int       a whole number; 2.0; the text of one
+ *   int       an integer; 2.0; the text of one
  *   float     any number; the text of one
  *   bool      true, false; the texts "true" and "false"
  *   duration  "1h30m", or a number of seconds                     -> int, microseconds
- *   size      "64KiB", or a whole number of bytes                 -> int, bytes
+ *   size      "64KiB", or an integer, bytes                     -> int, bytes
  *   bytes     binary, or the UTF-8 bytes of a string              -> bin
  *   value     anything
  *   file      a string without NUL, not empty
@@ -75,7 +75,7 @@ const char *param_type_words(enum param_type type, bool list);
  *
  * A blob reference fits string, bytes, value, file and lists unseen; the host checks it. Then range,
  * length, pattern and choices are checked. ERR_TYPE, ERR_RANGE or ERR_INVALID with a sentence that
- * begins with what is wrong ("wants a whole number, not a string"), for use after the parameter's
+ * begins with what is wrong ("wants an integer, not a string"), for use after the parameter's
  * name; ERR_LIMIT or ERR_MEMORY from <out>. <out> is as before on failure.
  */
 int param_coerce(const struct param_spec *spec, struct val given, struct buf *out,

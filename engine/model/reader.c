@@ -263,14 +263,14 @@ static void read_key(struct reader *reader, const struct key *key, const struct 
 
 /* Reports a value of the wrong type or form; quotes it when it is short. */
 static bool wrong(struct reader *reader, const struct yaml_node *node, const char *what,
-                  const char *wanted)
+                  const char *wanted, const char *hint)
 {
     bool scalar = node->type != YAML_TYPE_LIST && node->type != YAML_TYPE_MAP;
     if (scalar && node->text.len <= SHOWN_MAX) {
-        reader_error(reader, node, NULL, "%s must be %s, not \"%.*s\"", what, wanted,
+        reader_error(reader, node, hint, "%s must be %s, not \"%.*s\"", what, wanted,
                      STR_ARGS(node->text));
     } else {
-        reader_error(reader, node, NULL, "%s must be %s, not %s", what, wanted,
+        reader_error(reader, node, hint, "%s must be %s, not %s", what, wanted,
                      yaml_type_words(node->type));
     }
     return false;
@@ -321,9 +321,9 @@ bool reader_int(struct reader *reader, const struct yaml_node *node, const char 
 {
     if (node->type != YAML_TYPE_INT || node->integer < min || node->integer > max) {
         char wanted[96];
-        snprintf(wanted, sizeof(wanted), "a whole number from %lld to %lld", (long long)min,
+        snprintf(wanted, sizeof(wanted), "an integer from %lld to %lld", (long long)min,
                  (long long)max);
-        return wrong(reader, node, what, wanted);
+        return wrong(reader, node, what, wanted, NULL);
     }
     *ret_number = node->integer;
     return true;
@@ -337,7 +337,7 @@ bool reader_float(struct reader *reader, const struct yaml_node *node, const cha
     if ((!whole && node->type != YAML_TYPE_FLOAT) || !(number >= min && number <= max)) {
         char wanted[96];
         snprintf(wanted, sizeof(wanted), "a number from %g to %g", min, max);
-        return wrong(reader, node, what, wanted);
+        return wrong(reader, node, what, wanted, NULL);
     }
     *ret_number = number;
     return true;
@@ -347,7 +347,7 @@ bool reader_bool(struct reader *reader, const struct yaml_node *node, const char
                  bool *ret_bool)
 {
     if (node->type != YAML_TYPE_BOOL) {
-        return wrong(reader, node, what, "true or false");
+        return wrong(reader, node, what, "true or false", NULL);
     }
     *ret_bool = node->boolean;
     return true;
@@ -368,7 +368,7 @@ bool reader_duration(struct reader *reader, const struct yaml_node *node, const 
     struct str text = quantity_text(node);
     int err = text.ptr ? quantity_duration(text, &us) : ERR_PARSE;
     if (err == ERR_PARSE) {
-        return wrong(reader, node, what, "a duration such as 90s, 1h30m or 250ms");
+        return wrong(reader, node, what, "a duration such as 90s, 1h30m or 250ms", NULL);
     }
     if (err < 0 || us < min_us || us > max_us) {
         reader_error(reader, node, NULL, "%s must be from %.15g s to %.15g s, not %.*s", what,
@@ -386,7 +386,7 @@ bool reader_size(struct reader *reader, const struct yaml_node *node, const char
     struct str text = quantity_text(node);
     int err = text.ptr ? quantity_size(text, &bytes) : ERR_PARSE;
     if (err == ERR_PARSE) {
-        return wrong(reader, node, what, "a size such as 64KiB or 10MB");
+        return wrong(reader, node, what, "a size such as 64KiB or 10MB", NULL);
     }
     if (err < 0 || bytes < min || bytes > max) {
         reader_error(reader, node, NULL, "%s must be from %lld to %lld bytes, not %.*s", what,
@@ -412,7 +412,7 @@ static bool read_word(struct reader *reader, const struct yaml_node *node, const
         const char *between = place == 0 ? "" : words[place + 1] ? ", " : " or ";
         buf_printf(&wanted, "%s%s", between, words[place]);
     }
-    return wrong(reader, node, what, buf_cstr(&wanted));
+    return wrong(reader, node, what, buf_cstr(&wanted), reader_hint(reader, suggest.best));
 }
 
 /* Reads one member of a list of names or patterns. */

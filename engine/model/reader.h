@@ -36,7 +36,7 @@ struct reader {
 enum key_kind {
     KEY_TEXT,     /* a string, 1 to <max> bytes: struct str */
     KEY_NAME,     /* a name (str_name_ok), 1 to <max> bytes: struct str */
-    KEY_INT,      /* a whole number from <min> to <max>: int64_t */
+    KEY_INT,      /* an integer from <min> to <max>: int64_t */
     KEY_BOOL,     /* bool */
     KEY_DURATION, /* microseconds from <min> to <max>: int64_t */
     KEY_SIZE,     /* bytes from <min> to <max>: int64_t */

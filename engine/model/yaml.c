@@ -102,11 +102,11 @@ const char *yaml_type_words(enum yaml_type type)
     case YAML_TYPE_NULL:
         return "nothing";
     case YAML_TYPE_BOOL:
-        return "true or false";
+        return "a boolean";
     case YAML_TYPE_INT:
-        return "a whole number";
+        return "an integer";
     case YAML_TYPE_FLOAT:
-        return "a number";
+        return "a float";
     case YAML_TYPE_STRING:
         return "a string";
     case YAML_TYPE_LIST:
@@ -504,7 +504,7 @@ static size_t span(struct str text, size_t offset, const char *set)
     return len;
 }
 
-/* The base of the whole number that <text> is by the core schema, or 0. */
+/* The base of the integer that <text> is by the core schema, or 0. */
 static int integer_base(struct str text)
 {
     bool prefixed = text.len > 2 && text.ptr[0] == '0';
@@ -570,7 +570,7 @@ static void resolve_number(struct builder *builder, struct yaml_node *node, int 
     long long number = strtoll(node->text.ptr + (base == 10 ? 0 : 2), NULL, base);
     if (errno == ERANGE) {
         complain(builder, node->place, "put it in quotes to make it a text",
-                 "this whole number does not fit into 64 bits");
+                 "this integer does not fit into 64 bits");
         return;
     }
     node->type = YAML_TYPE_INT;

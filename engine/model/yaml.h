@@ -66,7 +66,7 @@ int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
 
 /* The value of <key> in <map>, or NULL; linear, for maps with few keys. NULL when <map> is no map. */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
-/* "a list", "a whole number", ... for messages. Static text. */
+/* "a list", "an integer", ... for messages. Static text. */
 const char *yaml_type_words(enum yaml_type type);
 /* Where the byte <offset> of a scalar's text stands in the file; the node's place when unknown. */
 struct diag_place yaml_place_in(const struct yaml_node *node, size_t offset);

@@ -68,7 +68,7 @@ Test(param, types_have_names_and_names_have_types)
 Test(param, a_string_takes_strings_only)
 {
     cr_assert_str_eq(coerce(&a_string, "\"x\""), "\"x\"");
-    cr_assert_str_eq(coerce(&a_string, "5"), "!wants a string, not a whole number");
+    cr_assert_str_eq(coerce(&a_string, "5"), "!wants a string, not an integer");
 }
 
 Test(param, an_int_takes_what_is_whole)
@@ -81,13 +81,13 @@ Test(param, an_int_takes_what_is_whole)
 
 Test(param, an_int_refuses_what_is_not_whole)
 {
-    cr_assert_str_eq(coerce(&an_int, "2.5"), "!wants a whole number, not 2.5");
-    cr_assert_str_eq(coerce(&an_int, "1e300"), "!wants a whole number, not 1e+300");
-    cr_assert_str_eq(coerce(&an_int, "\"lots\""), "!wants a whole number, not \"lots\"");
-    cr_assert_str_eq(coerce(&an_int, "\"\""), "!wants a whole number, not \"\"");
+    cr_assert_str_eq(coerce(&an_int, "2.5"), "!wants an integer, not 2.5");
+    cr_assert_str_eq(coerce(&an_int, "1e300"), "!wants an integer, not 1e+300");
+    cr_assert_str_eq(coerce(&an_int, "\"lots\""), "!wants an integer, not \"lots\"");
+    cr_assert_str_eq(coerce(&an_int, "\"\""), "!wants an integer, not \"\"");
     cr_assert_str_eq(coerce(&an_int, "\"9223372036854775808\""),
-                     "!wants a whole number, not \"9223372036854775808\"");
-    cr_assert_str_eq(coerce(&an_int, "true"), "!wants a whole number, not true or false");
+                     "!wants an integer, not \"9223372036854775808\"");
+    cr_assert_str_eq(coerce(&an_int, "true"), "!wants an integer, not a boolean");
 }
 
 Test(param, an_int_refuses_unsigned_beyond_its_range)
@@ -114,7 +114,7 @@ Test(param, a_bool_takes_its_two_words_only)
     cr_assert_str_eq(coerce(&a_bool, "true"), "true");
     cr_assert_str_eq(coerce(&a_bool, "\"false\""), "false");
     cr_assert_str_eq(coerce(&a_bool, "\"yes\""), "!wants true or false, not \"yes\"");
-    cr_assert_str_eq(coerce(&a_bool, "1"), "!wants true or false, not a whole number");
+    cr_assert_str_eq(coerce(&a_bool, "1"), "!wants true or false, not an integer");
 }
 
 Test(param, a_duration_becomes_microseconds)
@@ -132,7 +132,7 @@ Test(param, a_size_becomes_bytes)
 {
     cr_assert_str_eq(coerce(&a_size, "\"64KiB\""), "65536");
     cr_assert_str_eq(coerce(&a_size, "10"), "10");
-    cr_assert_str_eq(coerce(&a_size, "1.5"), "!wants a size such as 64KiB, not a number");
+    cr_assert_str_eq(coerce(&a_size, "1.5"), "!wants a size such as 64KiB, not a float");
 }
 
 Test(param, a_file_is_a_path_that_is_not_empty)
@@ -145,7 +145,7 @@ Test(param, bytes_take_binary_and_strings)
 {
     cr_assert_str_eq(coerce(&bytes, "\"hi\""), "{\"$bin\":\"aGk=\"}");
     cr_assert_str_eq(coerce(&bytes, "{\"$bin\":\"aGk=\"}"), "{\"$bin\":\"aGk=\"}");
-    cr_assert_str_eq(coerce(&bytes, "1"), "!wants binary data or a string, not a whole number");
+    cr_assert_str_eq(coerce(&bytes, "1"), "!wants binary data or a string, not an integer");
 }
 
 Test(param, a_value_takes_anything)
@@ -157,8 +157,8 @@ Test(param, a_list_coerces_its_members)
 {
     cr_assert_str_eq(coerce(&ints, "[1,\"2\",3.0]"), "[1,2,3]");
     cr_assert_str_eq(coerce(&ints, "[1,\"x\"]"),
-                     "!has a wrong member: [1] wants a whole number, not \"x\"");
-    cr_assert_str_eq(coerce(&ints, "5"), "!wants a list of whole numbers, not a whole number");
+                     "!has a wrong member: [1] wants an integer, not \"x\"");
+    cr_assert_str_eq(coerce(&ints, "5"), "!wants a list of integers, not an integer");
 }
 
 Test(param, a_blob_fits_where_large_values_do)
@@ -265,7 +265,7 @@ Test(param, typed_text_is_taken_as_the_type_wants_it)
     cr_assert_str_eq(coerce_text(&an_int, "5"), "5");
     cr_assert_str_eq(coerce_text(&a_bool, "true"), "true");
     cr_assert_str_eq(coerce_text(&a_duration, "1h"), "3600000000");
-    cr_assert_str_eq(coerce_text(&an_int, "five"), "!wants a whole number, not \"five\"");
+    cr_assert_str_eq(coerce_text(&an_int, "five"), "!wants an integer, not \"five\"");
 }
 
 Test(param, typed_values_are_json_or_else_a_string)

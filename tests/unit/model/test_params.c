@@ -83,7 +83,7 @@ Test(params, all_problems_are_reported)
                      "zzz: there is no parameter \"zzz\"\n"
                      "month: the parameter \"month\" is required; it is a string and has no "
                      "default\n"
-                     "rounds: the parameter \"rounds\" wants a whole number, not \"lots\"\n");
+                     "rounds: the parameter \"rounds\" wants an integer, not \"lots\"\n");
 }
 
 Test(params, something_else_than_a_map_is_refused)

@@ -190,7 +190,7 @@ Test(yaml, a_text_with_nul_is_refused)
 Test(yaml, whole_numbers_beyond_64_bits_are_refused)
 {
     struct reading reading = read_text("a: 9223372036854775808\n");
-    cr_assert_str_eq(only_problem(&reading), "this whole number does not fit into 64 bits");
+    cr_assert_str_eq(only_problem(&reading), "this integer does not fit into 64 bits");
 }
 
 Test(yaml, a_number_of_ten_thousand_digits_is_refused)
