@@ -1,7 +1,7 @@
 /*
  * Base64; see base64.h. Decoding accepts exactly what encoding produces.
  */
-#include "base64.h"
+#include "value/base64.h"
 
 #include "base/err.h"
 

@@ -4,7 +4,7 @@
  * One flat loop with a frame per open container. Lists are read as they come. The pairs of a map
  * are collected on one stack shared by all open maps, sorted there, and taken from it in order.
  */
-#include "canon.h"
+#include "value/canon.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -36,11 +36,12 @@ struct frame {
 
 struct canon {
     struct sink *sink;
-    struct pair *pairs; /* `pairs_local`, or heap memory */
+    struct pair *pairs; /* `pairs_local`, or the contents of `pairs_heap` */
     size_t pairs_count;
     size_t pairs_cap;
     uint32_t depth;
     struct frame frames[VAL_DEPTH_WRAPPED_MAX];
+    struct buf pairs_heap;
     struct pair pairs_local[PAIRS_LOCAL];
 };
 
@@ -192,17 +193,17 @@ static int pairs_grow(struct canon *canon, uint32_t count, struct err_text *rete
     if (need <= canon->pairs_cap) {
         return 0;
     }
-    size_t cap = canon->pairs_cap * 2 > need ? canon->pairs_cap * 2 : need;
-    bool local = canon->pairs == canon->pairs_local;
-    struct pair *pairs = realloc(local ? NULL : canon->pairs, cap * sizeof(*pairs));
-    if (!pairs) {
+    size_t len = canon->pairs_count * sizeof(*canon->pairs);
+    struct buf *heap = &canon->pairs_heap;
+    if (canon->pairs == canon->pairs_local) {
+        buf_put(heap, canon->pairs_local, len);
+    }
+    heap->len = len;
+    if (!buf_reserve(heap, count * sizeof(*canon->pairs))) {
         return err_set(reterr_why, ERR_MEMORY, "There is no memory to sort a large map.");
     }
-    if (local) {
-        memcpy(pairs, canon->pairs_local, sizeof(canon->pairs_local));
-    }
-    canon->pairs = pairs;
-    canon->pairs_cap = cap;
+    canon->pairs = (void *)heap->data;
+    canon->pairs_cap = heap->cap / sizeof(*canon->pairs);
     return 0;
 }
 
@@ -242,8 +243,7 @@ static int put_one(struct canon *canon, struct val value, struct err_text *reter
     put_head(canon->sink, 0x80, 16, 0, 0xde, val_count(value));
     size_t begin = canon->pairs_count;
     int err = collect_pairs(canon, value, reterr_why);
-    *frame = (struct frame){
-        .map = true, .next = begin, .begin = begin, .end = canon->pairs_count};
+    *frame = (struct frame){.map = true, .next = begin, .begin = begin, .end = canon->pairs_count};
     return err;
 }
 
@@ -276,6 +276,7 @@ static int canon_run(struct sink *sink, struct val value, struct err_text *reter
     canon.pairs = canon.pairs_local;
     canon.pairs_count = 0;
     canon.pairs_cap = PAIRS_LOCAL;
+    buf_init(&canon.pairs_heap, SIZE_MAX / 2);
     canon.depth = 0;
     int err = put_one(&canon, value, reterr_why);
     while (!err && canon.depth > 0) {
@@ -284,9 +285,7 @@ static int canon_run(struct sink *sink, struct val value, struct err_text *reter
             err = put_one(&canon, member, reterr_why);
         }
     }
-    if (canon.pairs != canon.pairs_local) {
-        free(canon.pairs);
-    }
+    buf_done(&canon.pairs_heap);
     return err;
 }
 

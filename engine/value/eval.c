@@ -1,7 +1,7 @@
 /*
  * The evaluator's jobs, one after the other; see eval.h.
  */
-#include "eval.h"
+#include "value/eval.h"
 
 #include <errno.h>
 #include <fcntl.h>

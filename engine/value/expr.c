@@ -13,7 +13,7 @@
  * wrong, and an expression that ends in a comment does no harm. ref_scan has made sure that its
  * brackets match, so it can not break out of its function.
  */
-#include "expr.h"
+#include "value/expr.h"
 
 #include <stdlib.h>
 
@@ -90,8 +90,8 @@ static int write_program(const struct str *texts, size_t count, const bool *left
         if (buf_err(program)) {
             return buf_err(program);
         }
-        unsigned lines = count_lines((struct str){(const char *)program->data + begin,
-                                                  program->len - begin});
+        unsigned lines =
+            count_lines((struct str){(const char *)program->data + begin, program->len - begin});
         ret_lines[index] = (struct lines){line, line + lines - 1};
         line += lines;
     }
@@ -271,8 +271,8 @@ static void keep_first(void *user, size_t index, const char *sentence)
     struct first_problem *first = user;
     if (!first->found) {
         struct str text = first->texts[index];
-        err_set(first->reterr_why, ERR_PARSE, "The expression `%.*s` is wrong: %s",
-                quote_len(text), text.ptr, sentence);
+        err_set(first->reterr_why, ERR_PARSE, "The expression `%.*s` is wrong: %s", quote_len(text),
+                text.ptr, sentence);
         first->found = true;
     }
 }

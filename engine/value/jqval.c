@@ -4,7 +4,7 @@
  * jv's rule: every function consumes what it is given, except jv_copy and the kind and number
  * queries.
  */
-#include "jqval.h"
+#include "value/jqval.h"
 
 #include <math.h>
 

@@ -5,7 +5,7 @@
  * neither its recursion nor its tree can be made large by an outsider. The tree is then packed in
  * one flat loop. Printing needs no tree at all.
  */
-#include "json.h"
+#include "value/json.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -28,8 +28,8 @@ struct outline {
 };
 
 /* A limit was passed at <offset>. */
-static int over_limit(const struct outline *outline, size_t offset, const char *what,
-                      uint32_t most, struct err_text *reterr_why)
+static int over_limit(const struct outline *outline, size_t offset, const char *what, uint32_t most,
+                      struct err_text *reterr_why)
 {
     return err_set(reterr_why, ERR_LIMIT, "line %u, column %zu: the JSON %s than %u.",
                    outline->line, offset - outline->line_begin + 1, what, most);
@@ -91,8 +91,9 @@ static int pack_json_bin(struct buf *buf, const json_t *text, struct err_text *r
     CLEANUP_BUF struct buf bytes = BUF_INIT(buf->max);
     struct str base64 = {json_string_value(text), json_string_length(text)};
     if (!json_is_string(text) || base64_decode(base64, &bytes)) {
-        return err_set(reterr_why, ERR_PARSE, "The JSON object {\"$bin\": ...} does not hold "
-                                              "base64 text, so it can not become binary data.");
+        return err_set(reterr_why, ERR_PARSE,
+                       "The JSON object {\"$bin\": ...} does not hold "
+                       "base64 text, so it can not become binary data.");
     }
     pack_bin(buf, bytes.data, bytes.len);
     return 0;

@@ -2,7 +2,7 @@
  * Writing msgpack into a struct buf; see pack.h. The packer is used without its own buffer: what it
  * produces goes straight into ours.
  */
-#include "pack.h"
+#include "value/pack.h"
 
 #include <msgpack.h>
 

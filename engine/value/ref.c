@@ -2,7 +2,7 @@
  * Plain references: how they are spelt, and parsing them into a root, a name and a packed path; see
  * ref.h.
  */
-#include "ref.h"
+#include "value/ref.h"
 
 #include "base/must.h"
 #include "value/pack.h"
@@ -11,9 +11,9 @@
 enum { INDEX_DIGITS_MAX = 9 };
 
 static const char *const root_names[REF_ROOTS_COUNT] = {
-    [REF_PARAMS] = "params", [REF_STEPS] = "steps",     [REF_ITEM] = "item", [REF_INDEX] = "index",
-    [REF_RUN] = "run",       [REF_VARS] = "vars",       [REF_SECRETS] = "secrets",
-    [REF_ENV] = "env",
+    [REF_PARAMS] = "params",   [REF_STEPS] = "steps", [REF_ITEM] = "item",
+    [REF_INDEX] = "index",     [REF_RUN] = "run",     [REF_VARS] = "vars",
+    [REF_SECRETS] = "secrets", [REF_ENV] = "env",
 };
 
 const char *ref_root_name(enum ref_root root)

@@ -78,8 +78,8 @@ struct ref_scan {
  * friends without a constant name, for $ENV and for $__names; ERR_LIMIT beyond REF_EXPR_MAX. Then
  * <ret_offset> is the place and <reterr_why> a sentence. Any thread.
  */
-int ref_scan(struct arena *arena, struct str text, struct ref_scan *ret_scan,
-             size_t *reterr_offset, struct err_text *reterr_why);
+int ref_scan(struct arena *arena, struct str text, struct ref_scan *ret_scan, size_t *reterr_offset,
+             struct err_text *reterr_why);
 
 /* Appends the jq program text of an expression: the same text, with `.some-name` after a root
  * turned into `["some-name"]`, which is how jq wants it. <text> has passed ref_scan. Returns

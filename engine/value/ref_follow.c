@@ -8,8 +8,7 @@
 #include "value/ref.h"
 
 /* A map has no member <key>: says what is like it, or what there is. */
-static int no_member(struct val map, struct str key, struct str shown,
-                     struct err_text *reterr_why)
+static int no_member(struct val map, struct str key, struct str shown, struct err_text *reterr_why)
 {
     struct suggest suggest = {.word = key};
     struct val_iter iter = val_iter(map);
@@ -69,10 +68,9 @@ static int follow_index(struct val list, int64_t index, struct str shown, struct
     int64_t count = val_count(list);
     int64_t from_begin = index < 0 ? index + count : index;
     if (from_begin < 0 || from_begin >= count) {
-        return err_set(reterr_why, ERR_NOT_FOUND,
-                       "`%.*s`: there is no member [%lld]; the list has %lld.",
-                       shown.len > 128 ? 128 : (int)shown.len, shown.ptr, (long long)index,
-                       (long long)count);
+        return err_set(
+            reterr_why, ERR_NOT_FOUND, "`%.*s`: there is no member [%lld]; the list has %lld.",
+            shown.len > 128 ? 128 : (int)shown.len, shown.ptr, (long long)index, (long long)count);
     }
     *ret_member = val_at(list, (uint32_t)from_begin);
     return 0;

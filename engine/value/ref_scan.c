@@ -22,8 +22,8 @@ struct walk {
     size_t at;
     struct bracket brackets[BRACKETS_MAX];
     uint32_t depth;
-    bool any;       /* a token has been read */
-    bool after_def; /* the last word was `def` */
+    bool any;             /* a token has been read */
+    bool after_def;       /* the last word was `def` */
     struct arena *arena;  /* for uses; NULL: they are dropped */
     struct ref_use *uses; /* up to USES_MAX of them, doubled when they are full */
     uint32_t uses_count;
@@ -125,8 +125,7 @@ static void walk_number(struct walk *walk)
 }
 
 /* Records a use of `root.name` that begins at <begin> and ends at <end>. */
-static int add_use(struct walk *walk, enum ref_root root, struct str name, size_t begin,
-                   size_t end)
+static int add_use(struct walk *walk, enum ref_root root, struct str name, size_t begin, size_t end)
 {
     if (!walk->arena) {
         return 0;
@@ -147,10 +146,8 @@ static int add_use(struct walk *walk, enum ref_root root, struct str name, size_
         walk->uses = uses;
         walk->uses_cap = cap;
     }
-    walk->uses[walk->uses_count] = (struct ref_use){.root = root,
-                                                    .name = name,
-                                                    .offset = (uint32_t)begin,
-                                                    .len = (uint32_t)(end - begin)};
+    walk->uses[walk->uses_count] = (struct ref_use){
+        .root = root, .name = name, .offset = (uint32_t)begin, .len = (uint32_t)(end - begin)};
     walk->uses_count++;
     return 0;
 }
@@ -319,8 +316,8 @@ static int walk_all(struct walk *walk)
     return 0;
 }
 
-int ref_scan(struct arena *arena, struct str text, struct ref_scan *ret_scan,
-             size_t *reterr_offset, struct err_text *reterr_why)
+int ref_scan(struct arena *arena, struct str text, struct ref_scan *ret_scan, size_t *reterr_offset,
+             struct err_text *reterr_why)
 {
     must(arena && ret_scan && reterr_offset);
     struct walk walk = {.text = text, .arena = arena, .reterr_why = reterr_why};

@@ -1,7 +1,7 @@
 /*
  * Templates: parsing strings and building; see tmpl.h and, for the shape of the result, tmpl_int.h.
  */
-#include "tmpl.h"
+#include "value/tmpl.h"
 
 #include "base/must.h"
 #include "value/pack.h"
@@ -74,8 +74,8 @@ static void end_run(struct tmpl_builder *builder)
     if (buf_err(&builder->bytes)) {
         set_err(builder, buf_err(&builder->bytes));
     } else if (len > 0) {
-        add_op(builder, (struct tmpl_op){
-                            .kind = TMPL_OP_RAW, .offset = builder->run_begin, .len = len});
+        add_op(builder,
+               (struct tmpl_op){.kind = TMPL_OP_RAW, .offset = builder->run_begin, .len = len});
     }
     builder->run_begin = builder->bytes.len;
 }

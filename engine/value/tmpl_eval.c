@@ -96,8 +96,8 @@ static int follow(const struct tmpl_scope *scope, const struct tmpl_op *op, stru
 }
 
 /* The value of <op>, a reference or expression. 0, 1 when the evaluator is needed, or an error. */
-static int op_value(const struct tmpl_scope *scope, const struct tmpl_op *op,
-                    struct val *ret_value, struct err_text *reterr_why)
+static int op_value(const struct tmpl_scope *scope, const struct tmpl_op *op, struct val *ret_value,
+                    struct err_text *reterr_why)
 {
     int err = op->kind == TMPL_OP_REF ? follow(scope, op, ret_value, reterr_why) : 1;
     if (err != 1) {

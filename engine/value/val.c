@@ -7,15 +7,16 @@
  *
  *     skip:  left = 1;  a scalar takes one away, a list of n takes one and adds n
  */
-#include "val.h"
+#include "value/val.h"
 
 #include <stdlib.h>
 
+#include "base/buf.h"
 #include "base/must.h"
 
 enum {
-    KEYS_LOCAL = 64,      /* keys of open maps that fit on the C stack */
-    KEYS_COMPARED = 16,   /* maps up to this size compare each key with those before it */
+    KEYS_LOCAL = 64,    /* keys of open maps that fit on the C stack */
+    KEYS_COMPARED = 16, /* maps up to this size compare each key with those before it */
     BLOB_PAYLOAD = HASH_SIZE + 8,
     BLOB_EXT = 1,
 };
@@ -38,34 +39,34 @@ static const struct shape shapes[32] = {
     {SHAPE_BAD, 0, 0},   /* never used */
     {SHAPE_FIXED, 0, 0}, /* false */
     {SHAPE_FIXED, 0, 0}, /* true */
-    {SHAPE_BIN, 1, 0},
-    {SHAPE_BIN, 2, 0},
-    {SHAPE_BIN, 4, 0},
-    {SHAPE_EXT, 1, 0},
-    {SHAPE_EXT, 2, 0},
-    {SHAPE_EXT, 4, 0},
-    {SHAPE_FIXED, 0, 4}, /* float */
-    {SHAPE_FIXED, 0, 8},
-    {SHAPE_FIXED, 0, 1}, /* unsigned */
-    {SHAPE_FIXED, 0, 2},
-    {SHAPE_FIXED, 0, 4},
-    {SHAPE_FIXED, 0, 8},
-    {SHAPE_FIXED, 0, 1}, /* signed */
-    {SHAPE_FIXED, 0, 2},
-    {SHAPE_FIXED, 0, 4},
-    {SHAPE_FIXED, 0, 8},
-    {SHAPE_EXT, 0, 1}, /* extensions of 1 to 16 bytes */
-    {SHAPE_EXT, 0, 2},
-    {SHAPE_EXT, 0, 4},
-    {SHAPE_EXT, 0, 8},
-    {SHAPE_EXT, 0, 16},
-    {SHAPE_STR, 1, 0},
-    {SHAPE_STR, 2, 0},
-    {SHAPE_STR, 4, 0},
-    {SHAPE_LIST, 2, 0},
-    {SHAPE_LIST, 4, 0},
-    {SHAPE_MAP, 2, 0},
-    {SHAPE_MAP, 4, 0},
+    {SHAPE_BIN, 1, 0},   /* bin 8 */
+    {SHAPE_BIN, 2, 0},   /* bin 16 */
+    {SHAPE_BIN, 4, 0},   /* bin 32 */
+    {SHAPE_EXT, 1, 0},   /* ext 8 */
+    {SHAPE_EXT, 2, 0},   /* ext 16 */
+    {SHAPE_EXT, 4, 0},   /* ext 32 */
+    {SHAPE_FIXED, 0, 4}, /* float 32 */
+    {SHAPE_FIXED, 0, 8}, /* float 64 */
+    {SHAPE_FIXED, 0, 1}, /* uint 8 */
+    {SHAPE_FIXED, 0, 2}, /* uint 16 */
+    {SHAPE_FIXED, 0, 4}, /* uint 32 */
+    {SHAPE_FIXED, 0, 8}, /* uint 64 */
+    {SHAPE_FIXED, 0, 1}, /* int 8 */
+    {SHAPE_FIXED, 0, 2}, /* int 16 */
+    {SHAPE_FIXED, 0, 4}, /* int 32 */
+    {SHAPE_FIXED, 0, 8}, /* int 64 */
+    {SHAPE_EXT, 0, 1},   /* fixext 1 */
+    {SHAPE_EXT, 0, 2},   /* fixext 2 */
+    {SHAPE_EXT, 0, 4},   /* fixext 4 */
+    {SHAPE_EXT, 0, 8},   /* fixext 8 */
+    {SHAPE_EXT, 0, 16},  /* fixext 16 */
+    {SHAPE_STR, 1, 0},   /* str 8 */
+    {SHAPE_STR, 2, 0},   /* str 16 */
+    {SHAPE_STR, 4, 0},   /* str 32 */
+    {SHAPE_LIST, 2, 0},  /* array 16 */
+    {SHAPE_LIST, 4, 0},  /* array 32 */
+    {SHAPE_MAP, 2, 0},   /* map 16 */
+    {SHAPE_MAP, 4, 0},   /* map 32 */
 };
 
 /* The shape of a value that begins with <first>. */
@@ -125,9 +126,10 @@ struct scan {
     uint32_t nodes;
     uint32_t depth;
     struct frame frames[VAL_DEPTH_WRAPPED_MAX];
-    struct str *keys; /* `keys_local`, or heap memory */
+    struct str *keys; /* `keys_local`, or the contents of `keys_heap` */
     uint32_t keys_count;
     uint32_t keys_cap;
+    struct buf keys_heap;
     struct str keys_local[KEYS_LOCAL];
     struct err_text *reterr_why;
 };
@@ -178,20 +180,20 @@ static bool text_ok(const uint8_t *bytes, size_t len)
     return at == len || str_utf8_ok((struct str){(const char *)bytes + at, len - at});
 }
 
-/* Makes room for one more key. */
+/* Doubles the room for keys; the first time they move to the heap. */
 static int keys_grow(struct scan *scan)
 {
-    uint32_t cap = scan->keys_cap * 2;
-    struct str *local = scan->keys == scan->keys_local ? scan->keys_local : NULL;
-    struct str *keys = realloc(local ? NULL : scan->keys, (size_t)cap * sizeof(*keys));
-    if (!keys) {
+    size_t len = scan->keys_count * sizeof(*scan->keys);
+    struct buf *heap = &scan->keys_heap;
+    if (scan->keys == scan->keys_local) {
+        buf_put(heap, scan->keys_local, len);
+    }
+    heap->len = len;
+    if (!buf_reserve(heap, len)) {
         return err_set(scan->reterr_why, ERR_MEMORY, "There is no memory to check a large map.");
     }
-    if (local) {
-        memcpy(keys, local, sizeof(scan->keys_local));
-    }
-    scan->keys = keys;
-    scan->keys_cap = cap;
+    scan->keys = (void *)heap->data;
+    scan->keys_cap *= 2;
     return 0;
 }
 
@@ -272,10 +274,8 @@ static int open_container(struct scan *scan, bool map, uint32_t count, size_t he
                        "The value is nested deeper than %u levels at byte %zu.", depth_max,
                        (size_t)(scan->ptr - scan->begin));
     }
-    scan->frames[scan->depth] = (struct frame){.left = parts,
-                                               .keys_base = scan->keys_count,
-                                               .map = map,
-                                               .many = count > KEYS_COMPARED};
+    scan->frames[scan->depth] = (struct frame){
+        .left = parts, .keys_base = scan->keys_count, .map = map, .many = count > KEYS_COMPARED};
     scan->depth++;
     scan->ptr += head;
     return 0;
@@ -391,11 +391,10 @@ int val_scan(const void *bytes, size_t len, const struct val_limits *limits, str
     scan.keys = scan.keys_local;
     scan.keys_count = 0;
     scan.keys_cap = KEYS_LOCAL;
+    buf_init(&scan.keys_heap, SIZE_MAX / 2);
     scan.reterr_why = reterr_why;
     int err = scan_all(&scan);
-    if (scan.keys != scan.keys_local) {
-        free(scan.keys);
-    }
+    buf_done(&scan.keys_heap);
     if (!err) {
         *ret_val = (struct val){bytes, (size_t)(scan.ptr - scan.begin)};
     }
@@ -471,10 +470,11 @@ enum val_type val_type(struct val v)
 const char *val_type_words(enum val_type type)
 {
     static const char *const words[] = {
-        [VAL_NIL] = "null",        [VAL_BOOL] = "a boolean",  [VAL_INT] = "an integer",
-        [VAL_UINT] = "an integer", [VAL_FLOAT] = "a float",   [VAL_STR] = "a string",
-        [VAL_BIN] = "binary data", [VAL_LIST] = "a list",     [VAL_MAP] = "a map",
-        [VAL_BLOB] = "a large value kept as a blob",
+        [VAL_NIL] = "null",        [VAL_BOOL] = "a boolean",
+        [VAL_INT] = "an integer",  [VAL_UINT] = "an integer",
+        [VAL_FLOAT] = "a float",   [VAL_STR] = "a string",
+        [VAL_BIN] = "binary data", [VAL_LIST] = "a list",
+        [VAL_MAP] = "a map",       [VAL_BLOB] = "a large value kept as a blob",
     };
     must((size_t)type < sizeof(words) / sizeof(words[0]));
     return words[type];

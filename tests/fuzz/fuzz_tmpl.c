@@ -14,7 +14,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 /* {"a": [1, {"b": "text"}], "c": null} under every name but those that begin with x. */
 static int lookup(void *user, enum ref_root root, struct str name, struct val *ret_value)
 {
-    static const uint8_t value[] = "\x82\xa1" "a\x92\x01\x81\xa1" "b\xa4text\xa1" "c\xc0";
+    static const uint8_t value[] = "\x82\xa1"
+                                   "a\x92\x01\x81\xa1"
+                                   "b\xa4text\xa1"
+                                   "c\xc0";
     (void)user;
     (void)root;
     if (name.len > 0 && name.ptr[0] == 'x') {

@@ -10,9 +10,12 @@
 
 Test(base64, gives_the_examples_of_the_standard)
 {
-    static const char *const pairs[][2] = {{"", ""},           {"f", "Zg=="},
-                                           {"fo", "Zm8="},     {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"}};
     for (size_t index = 0; index < sizeof(pairs) / sizeof(pairs[0]); index++) {
         struct buf buf = BUF_INIT(100);
@@ -44,8 +47,8 @@ Test(base64, decodes_what_it_encodes)
 
 Test(base64, refuses_what_it_would_not_have_written)
 {
-    static const char *const wrong[] = {"Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==",
-                                        "Zm 9", "Zm9v\n", "Zm9-"};
+    static const char *const wrong[] = {
+        "Z", "Zg", "Zg=", "Zh==", "Zm9=", "Z===", "====", "Zg==Zg==", "Zm 9", "Zm9v\n", "Zm9-"};
     for (size_t index = 0; index < sizeof(wrong) / sizeof(wrong[0]); index++) {
         struct buf buf = BUF_INIT(100);
         buf_put_byte(&buf, 'x');

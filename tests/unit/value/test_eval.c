@@ -54,6 +54,7 @@ static int get_blob(void *user, const struct blob_ref *blob, struct val *ret_val
 
 static struct eval_ctx ctx;
 
+/* Starts each test from the same state. */
 static void setup(void)
 {
     arena_init(&arena, 64 << 20);
@@ -62,6 +63,7 @@ static void setup(void)
     puts_count = 0;
 }
 
+/* Frees what the tests have made. */
 static void teardown(void)
 {
     expr_program_free(ctx.program);
@@ -122,15 +124,16 @@ Test(eval, blobs_that_are_gone_are_an_error)
 {
     ctx.blobs.get = NULL;
     const char *result = run("[[1," BLOB ",[\"b\"],\"steps.a.b\"],[2," BLOB ",[],\"x\"]]", NULL);
-    cr_assert(strstr(result, "`steps.a.b`: a stored value on the way is not there any more."),
-              "%s", result);
+    cr_assert(strstr(result, "`steps.a.b`: a stored value on the way is not there any more."), "%s",
+              result);
     cr_assert(strstr(result, "A stored value is not there any more."), "%s", result);
 }
 
 Test(eval, text_is_rendered)
 {
-    cr_assert_str_eq(run("[[2,{\"b\":" BLOB "},[\"b\",\"name\"],\"x\"],[2,[1,\"a\"],[],\"x\"]]", NULL),
-                     "[[0,\"flights\"],[0,\"[1,\\\"a\\\"]\"]]");
+    cr_assert_str_eq(
+        run("[[2,{\"b\":" BLOB "},[\"b\",\"name\"],\"x\"],[2,[1,\"a\"],[],\"x\"]]", NULL),
+        "[[0,\"flights\"],[0,\"[1,\\\"a\\\"]\"]]");
     const char *result = run("[[2," BLOB ",[],\"x\"]]", NULL);
     cr_assert_eq(strncmp(result, "[[0,\"{\\\"rows\\\":[0,1,2", 21), 0);
 }
@@ -179,9 +182,24 @@ Test(eval, what_is_no_file_is_an_error_and_does_not_block)
 Test(eval, malformed_jobs_fail_the_whole_request)
 {
     static const char *const wrong[] = {
-        "{}", "5", "[5]", "[[]]", "[[0]]", "[[9,1]]", "[[\"0\",1]]", "[[0,-1]]", "[[0,\"x\"]]",
-        "[[0,4294967296]]", "[[1,{},5,\"x\"]]", "[[1,{},[true],\"x\"]]", "[[1,{},[],1]]",
-        "[[1,{}]]", "[[3,5]]", "[[0,1,2,3,4]]", "[[2,1,[1.5],\"x\"]]", "[[0,0,0]]",
+        "{}",
+        "5",
+        "[5]",
+        "[[]]",
+        "[[0]]",
+        "[[9,1]]",
+        "[[\"0\",1]]",
+        "[[0,-1]]",
+        "[[0,\"x\"]]",
+        "[[0,4294967296]]",
+        "[[1,{},5,\"x\"]]",
+        "[[1,{},[true],\"x\"]]",
+        "[[1,{},[],1]]",
+        "[[1,{}]]",
+        "[[3,5]]",
+        "[[0,1,2,3,4]]",
+        "[[2,1,[1.5],\"x\"]]",
+        "[[0,0,0]]",
     };
     for (size_t index = 0; index < sizeof(wrong) / sizeof(wrong[0]); index++) {
         cr_assert_str_eq(run(wrong[index], NULL), "!", "%s", wrong[index]);
@@ -191,8 +209,8 @@ Test(eval, malformed_jobs_fail_the_whole_request)
 Test(eval, results_are_limited_by_the_buffer)
 {
     struct buf out = BUF_INIT(5);
-    cr_assert_eq(eval_run(&ctx, values_json(&arena, "[[1,[1,2,3,4,5,6,7],[],\"x\"]]"), VAL_NONE,
-                          &out, &why),
-                 ERR_LIMIT);
+    cr_assert_eq(
+        eval_run(&ctx, values_json(&arena, "[[1,[1,2,3,4,5,6,7],[],\"x\"]]"), VAL_NONE, &out, &why),
+        ERR_LIMIT);
     buf_done(&out);
 }

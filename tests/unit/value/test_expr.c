@@ -14,12 +14,14 @@
 static struct arena arena;
 static struct err_text why;
 
+/* Starts each test from the same state. */
 static void setup(void)
 {
     arena_init(&arena, 64 << 20);
     why.text[0] = '\0';
 }
 
+/* Frees what the tests have made. */
 static void teardown(void)
 {
     arena_done(&arena);
@@ -56,24 +58,26 @@ static const char *run(struct expr_program *program, uint32_t index, const char 
     return text;
 }
 
-#define SCOPE \
-    "{\"params\":{\"a\":2,\"s\":\"x\"},\"steps\":{\"read\":{\"rows\":[1,2,3]},\"b-c\":{\"d-e\":7}}," \
-    "\"item\":{\"k\":1},\"index\":5,\"run\":{\"id\":\"r\"},\"vars\":{\"v\":null}," \
-    "\"env\":{\"HOME\":\"/h\"}}"
+static const char scope_text[] =
+    "{\"params\":{\"a\":2,\"s\":\"x\"},"
+    "\"steps\":{\"read\":{\"rows\":[1,2,3]},\"b-c\":{\"d-e\":7}},"
+    "\"item\":{\"k\":1},\"index\":5,\"run\":{\"id\":\"r\"},\"vars\":{\"v\":null},"
+    "\"env\":{\"HOME\":\"/h\"}}";
 
-/* What one expression gives for SCOPE. */
+/* What one expression gives for `scope_text`. */
 static const char *once(const char *text)
 {
     struct expr_program *program = program_of(text);
-    const char *result = run(program, 0, SCOPE);
+    const char *result = run(program, 0, scope_text);
     expr_program_free(program);
     return result;
 }
 
 Test(expr, sees_all_roots)
 {
-    cr_assert_str_eq(once("[params.a, steps.read.rows[1], item.k, index, run.id, vars.v, env.HOME]"),
-                     "[2,2,1,5,\"r\",null,\"/h\"]");
+    cr_assert_str_eq(
+        once("[params.a, steps.read.rows[1], item.k, index, run.id, vars.v, env.HOME]"),
+        "[2,2,1,5,\"r\",null,\"/h\"]");
     cr_assert_str_eq(once("steps.b-c.d-e - params.a"), "5");
     cr_assert_str_eq(once("\"n=\\(params.a)\""), "\"n=2\"");
     cr_assert_str_eq(once("secrets.x // \"none\""), "\"none\"");
@@ -101,9 +105,9 @@ Test(expr, a_program_holds_many_expressions)
     }
     struct expr_program *program = NULL;
     cr_assert_eq(expr_program_new(list, TMPL_EXPRS_MAX, &program, &why), 0, "%s", why.text);
-    cr_assert_str_eq(run(program, 0, SCOPE), "2");
-    cr_assert_str_eq(run(program, 255, SCOPE), "257");
-    cr_assert_str_eq(run(program, 256, SCOPE), "!");
+    cr_assert_str_eq(run(program, 0, scope_text), "2");
+    cr_assert_str_eq(run(program, 255, scope_text), "257");
+    cr_assert_str_eq(run(program, 256, scope_text), "!");
     expr_program_free(program);
 }
 
@@ -120,11 +124,11 @@ Test(expr, failures_quote_the_expression_and_do_not_spoil_the_program)
     struct str texts[] = {STR("params.s.x"), STR("params.a")};
     struct expr_program *program = NULL;
     cr_assert_eq(expr_program_new(texts, 2, &program, &why), 0);
-    cr_assert_str_eq(run(program, 0, SCOPE), "!");
+    cr_assert_str_eq(run(program, 0, scope_text), "!");
     cr_assert_str_eq(why.text,
                      "The expression `params.s.x` failed: Cannot index string with string "
                      "\"x\".");
-    cr_assert_str_eq(run(program, 1, SCOPE), "2");
+    cr_assert_str_eq(run(program, 1, scope_text), "2");
     expr_program_free(program);
 }
 
@@ -143,8 +147,15 @@ Test(expr, exactly_one_result_is_wanted)
 Test(expr, the_outside_can_not_be_reached)
 {
     static const char *const texts[] = {
-        "input", "[inputs]", "input_filename", "input_line_number", "halt", "\"x\" | halt_error",
-        "halt_error(1)", "\"a\" | modulemeta", "get_search_list",
+        "input",
+        "[inputs]",
+        "input_filename",
+        "input_line_number",
+        "halt",
+        "\"x\" | halt_error",
+        "halt_error(1)",
+        "\"a\" | modulemeta",
+        "get_search_list",
     };
     for (size_t index = 0; index < sizeof(texts) / sizeof(texts[0]); index++) {
         cr_assert_str_eq(once(texts[index]), "!", "%s", texts[index]);
@@ -207,8 +218,7 @@ Test(expr, blobs_are_opened_or_pass_through_as_references)
     struct ref_blobs blobs = {get_blob, &arena};
     struct val scope = values_json(&arena, "{\"steps\":{\"a\":" BLOB "}}");
     cr_assert_eq(expr_run(program, 0, scope, &blobs, &out, &why), 0);
-    cr_assert_str_eq(values_text(&arena, (struct val){out.data, out.len}),
-                     "[{\"rows\":[5,6]},2]");
+    cr_assert_str_eq(values_text(&arena, (struct val){out.data, out.len}), "[{\"rows\":[5,6]},2]");
     blobs.user = NULL;
     cr_assert_eq(expr_run(program, 0, scope, &blobs, &out, &why), ERR_EXPRESSION);
     cr_assert(strstr(why.text, "the store is gone"));
@@ -278,9 +288,10 @@ Test(expr, check_accepts_what_is_right)
 
 Test(expr, check_reports_every_wrong_expression)
 {
-    struct str texts[] = {STR("params.a + 1"),  STR("fooo(1)"),        STR("1 +"),
-                          STR("if 1 then 2"),   STR("[1]\n| .[0]\n| barr"), STR("item"),
-                          STR("$nothing"),      STR("1 # it's fine"),  STR("import \"a\" as b; 1")};
+    struct str texts[] = {
+        STR("params.a + 1"),        STR("fooo(1)"), STR("1 +"),      STR("if 1 then 2"),
+        STR("[1]\n| .[0]\n| barr"), STR("item"),    STR("$nothing"), STR("1 # it's fine"),
+        STR("import \"a\" as b; 1")};
     struct buf problems = BUF_INIT(10000);
     cr_assert_eq(expr_check(texts, 9, collect, &problems), 6, "%s", buf_cstr(&problems));
     const char *text = buf_cstr(&problems);

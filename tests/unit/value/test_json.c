@@ -62,9 +62,20 @@ Test(json, prints_compactly_and_in_order)
     struct arena arena;
     arena_init(&arena, 1 << 16);
     static const char *const texts[] = {
-        "null", "[]", "{}", "[[],{}]", "{\"b\":1,\"a\":[true,false]}", "-1.5", "1e+300", "0.1",
-        "\"\\\"\\\\\\n\\r\\t\\u0001\\u007fä🚂/\"", "9223372036854775807", "-9223372036854775808",
-        "100.0", "-0.0", "{\"$bin\":\"AAEC\"}",
+        "null",
+        "[]",
+        "{}",
+        "[[],{}]",
+        "{\"b\":1,\"a\":[true,false]}",
+        "-1.5",
+        "1e+300",
+        "0.1",
+        "\"\\\"\\\\\\n\\r\\t\\u0001\\u007fä🚂/\"",
+        "9223372036854775807",
+        "-9223372036854775808",
+        "100.0",
+        "-0.0",
+        "{\"$bin\":\"AAEC\"}",
     };
     for (size_t index = 0; index < sizeof(texts) / sizeof(texts[0]); index++) {
         cr_assert_str_eq(again(&arena, texts[index]), texts[index]);
@@ -78,8 +89,7 @@ Test(json, pretty_form_has_a_line_for_each_member)
     arena_init(&arena, 1 << 16);
     struct buf buf = BUF_INIT(1000);
     json_print_pretty(&buf, values_json(&arena, "{\"a\":[1,{}],\"b\":[]}"));
-    cr_assert_str_eq(buf_cstr(&buf),
-                     "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
+    cr_assert_str_eq(buf_cstr(&buf), "{\n  \"a\": [\n    1,\n    {}\n  ],\n  \"b\": []\n}");
     buf_done(&buf);
     arena_done(&arena);
 }

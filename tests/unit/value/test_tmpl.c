@@ -58,6 +58,7 @@ static int get_blob(void *user, const struct blob_ref *blob, struct val *ret_val
     return 0;
 }
 
+/* Starts each test from the same state. */
 static void setup(void)
 {
     arena_init(&arena, 64 << 20);
@@ -72,6 +73,7 @@ static void setup(void)
     err_offset = 9999;
 }
 
+/* Frees what the tests have made. */
 static void teardown(void)
 {
     arena_done(&arena);
@@ -202,8 +204,9 @@ Test(tmpl, trees_are_written_like_msgpack)
     tmpl_put_tmpl(&b, parse("<${index}>"));
     cr_assert_eq(tmpl_builder_finish(&b, &tmpl, &why), 0, "%s", why.text);
     tmpl_builder_done(&b);
-    cr_assert_str_eq(eval(tmpl), "{\"path\":\"d/2001-01\",\"list\":[{\"a\":1},3],\"sub\":{\"id\":9},"
-                                 "\"mixed\":\"<4>\"}");
+    cr_assert_str_eq(eval(tmpl),
+                     "{\"path\":\"d/2001-01\",\"list\":[{\"a\":1},3],\"sub\":{\"id\":9},"
+                     "\"mixed\":\"<4>\"}");
     uint32_t count;
     const struct ref_use *uses = tmpl_uses(tmpl, &count);
     cr_assert_eq(count, 4);
@@ -429,8 +432,10 @@ Test(tmpl, a_full_buffer_is_an_error)
 Test(tmpl, text_form_has_no_quotes)
 {
     static const char *const pairs[][2] = {
-        {"train-${params.month}", "train-2001-01"}, {"${params.month}", "2001-01"},
-        {"${params.list}", "[1,\"a\",null]"},        {"plain", "plain"},
+        {"train-${params.month}", "train-2001-01"},
+        {"${params.month}", "2001-01"},
+        {"${params.list}", "[1,\"a\",null]"},
+        {"plain", "plain"},
         {"${params.n}", "3"},
     };
     for (size_t index = 0; index < sizeof(pairs) / sizeof(pairs[0]); index++) {
@@ -460,7 +465,8 @@ Test(tmpl, blobs_pass_through_and_paths_into_them_need_the_evaluator)
     scope.blobs = (struct ref_blobs){get_blob, &arena};
     cr_assert_str_eq(EVAL("${steps.read.big.x[0]}"), "7");
     cr_assert_str_eq(EVAL("<${steps.read.big.name}>"), "\"<big>\"");
-    cr_assert_str_eq(EVAL("<${steps.read.big}>"), "\"<{\\\"x\\\":[7,8],\\\"name\\\":\\\"big\\\"}>\"");
+    cr_assert_str_eq(EVAL("<${steps.read.big}>"),
+                     "\"<{\\\"x\\\":[7,8],\\\"name\\\":\\\"big\\\"}>\"");
 }
 
 Test(tmpl, values_of_more_than_16_kib_need_the_evaluator)
@@ -477,8 +483,8 @@ Test(tmpl, values_of_more_than_16_kib_need_the_evaluator)
 
 Test(tmpl, a_blob_too_large_for_text_is_an_error)
 {
-    scope_value = values_json(&arena, "{\"params\":{\"b\":{\"$blob\":\"" HEX64
-                                      "\",\"size\":262145}}}");
+    scope_value =
+        values_json(&arena, "{\"params\":{\"b\":{\"$blob\":\"" HEX64 "\",\"size\":262145}}}");
     cr_assert_str_eq(EVAL("<${params.b}>"), "LIMIT");
 }
 

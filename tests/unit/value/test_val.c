@@ -262,18 +262,35 @@ Test(val, broken_utf8_in_a_string_is_refused)
 {
     struct val v;
     cr_assert_eq(SCAN("\xa2\xc3\x28", &v), ERR_PARSE);
-    cr_assert_eq(SCAN("\xac" "abcdefgh\xed\xa0\x80!", &v), ERR_PARSE);
-    cr_assert_eq(SCAN("\xa3" "a\0b", &v), ERR_PARSE);
-    cr_assert_eq(SCAN("\xaa" "12345678\0b", &v), ERR_PARSE);
-    cr_assert_eq(SCAN("\xaa" "1234\0" "5678b", &v), ERR_PARSE);
-    cr_assert_eq(SCAN("\xac" "abcdefgh\xf0\x9f\x9a\x82", &v), 0);
+    cr_assert_eq(SCAN("\xac"
+                      "abcdefgh\xed\xa0\x80!",
+                      &v),
+                 ERR_PARSE);
+    cr_assert_eq(SCAN("\xa3"
+                      "a\0b",
+                      &v),
+                 ERR_PARSE);
+    cr_assert_eq(SCAN("\xaa"
+                      "12345678\0b",
+                      &v),
+                 ERR_PARSE);
+    cr_assert_eq(SCAN("\xaa"
+                      "1234\0"
+                      "5678b",
+                      &v),
+                 ERR_PARSE);
+    cr_assert_eq(SCAN("\xac"
+                      "abcdefgh\xf0\x9f\x9a\x82",
+                      &v),
+                 0);
 }
 
 Test(val, any_byte_after_a_nul_still_shows_in_the_fast_check)
 {
     /* A NUL below 0x01 borrows from its neighbour in the word-wise test; all places are tried. */
     for (size_t place = 0; place < 24; place++) {
-        char bytes[25] = "\xb8" "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
+        char bytes[25] = "\xb8"
+                         "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01"
                          "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01";
         struct val v;
         cr_assert_eq(scan(bytes, 25, &v), 0);
@@ -306,7 +323,8 @@ Test(val, the_same_key_in_different_maps_is_fine)
     cr_assert_eq(SCAN("\x82\xa1x\x81\xa1x\x01\xa1y\x81\xa1x\x02", &v), 0);
 }
 
-/* A map of <count> numbered keys, the last of which repeats the one at <repeat> (if below count). */
+/* A map of <count> numbered keys, the last of which repeats the one at <repeat> (if below count).
+ */
 static int scan_keys(uint32_t count, uint32_t repeat)
 {
     struct buf buf = BUF_INIT(1 << 24);
@@ -338,10 +356,10 @@ Test(val, a_repeated_key_is_found_in_maps_of_every_size)
 
 Test(val, integers_keep_their_values_at_the_edges)
 {
-    static const int64_t numbers[] = {0,        1,         127,       128,       255,      256,
-                                      65535,    65536,     INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN,
-                                      -1,       -32,       -33,       -128,      -129,     -32768,
-                                      -32769,   UINT32_MAX, (int64_t)UINT32_MAX + 1};
+    static const int64_t numbers[] = {
+        0,     1,         127,       128,       255,       256,        65535,
+        65536, INT32_MAX, INT32_MIN, INT64_MAX, INT64_MIN, -1,         -32,
+        -33,   -128,      -129,      -32768,    -32769,    UINT32_MAX, (int64_t)UINT32_MAX + 1};
     for (size_t index = 0; index < sizeof(numbers) / sizeof(numbers[0]); index++) {
         struct buf buf = BUF_INIT(16);
         pack_int(&buf, numbers[index]);
