@@ -107,7 +107,7 @@ static const struct key step_rows[] = {
      .doc = "The task's or flow's parameters."},
     {.name = "when", .kind = KEY_TEMPLATE, .offset = STEP(when), .also = "if condition only_if",
      .schema = "{\"type\":[\"string\",\"boolean\"]}",
-     .doc = "The step is skipped when this gives false or null."},
+     .doc = "The step is skipped when this gives false."},
     {.name = "map", .kind = KEY_TEMPLATE, .offset = STEP(map),
      .also = "foreach for_each for each loop matrix with_items",
      .schema = "{\"type\":[\"string\",\"array\"]}",
