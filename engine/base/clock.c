@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 #include "base/must.h"
@@ -52,6 +53,31 @@ void clock_format(int64_t wall_us, char ret_text[CLOCK_TEXT_SIZE])
                        tm.tm_year + 1900L, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
                        tm.tm_sec, rest_us);
     must(len > 0 && len < CLOCK_TEXT_SIZE);
+}
+
+int64_t clock_parse(struct str text)
+{
+    char copy[CLOCK_TEXT_SIZE];
+    struct tm parts = {0};
+    int64_t us = 0;
+    int64_t unit = 100000;
+    const char *at;
+
+    if (text.len >= sizeof(copy)) {
+        return 0;
+    }
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = '\0';
+    at = strptime(copy, "%Y-%m-%dT%H:%M:%S", &parts);
+    if (!at) {
+        return 0;
+    }
+    if (*at == '.') {
+        for (at++; *at >= '0' && *at <= '9' && unit > 0; at++, unit /= 10) {
+            us += (*at - '0') * unit;
+        }
+    }
+    return strcmp(at, "Z") == 0 ? (int64_t)timegm(&parts) * 1000000 + us : 0;
 }
 
 void clock_format_duration(int64_t us, char ret_text[CLOCK_TEXT_SIZE])

@@ -79,3 +79,24 @@ Test(clock, the_real_clocks_go_on)
     }
     cr_assert_gt(clock_mono_us(&clock_real), begin_us);
 }
+
+Test(clock, parses_what_it_formats)
+{
+    static const int64_t instants[] = {1, 999999, 1000000, 1795295799429999};
+    char text[CLOCK_TEXT_SIZE];
+
+    for (size_t i = 0; i < sizeof(instants) / sizeof(instants[0]); i++) {
+        clock_format(instants[i], text);
+        cr_assert_eq(clock_parse(str_of(text)), instants[i], "%s", text);
+    }
+}
+
+Test(clock, parses_nothing_else)
+{
+    static const char *const texts[] = {"", "yesterday", "2026-11-21", "2026-11-21T20:27:47",
+                                        "2026-11-21T20:27:47.1234567Z", "2026-11-21T20:27:47+01"};
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        cr_assert_eq(clock_parse(str_of(texts[i])), 0, "%s", texts[i]);
+    }
+}
