@@ -349,6 +349,11 @@ static size_t call_done(struct store *store, struct store_batch *list)
     return count;
 }
 
+size_t store_waiting(const struct store *store)
+{
+    return (size_t)atomic_load(&store->waiting);
+}
+
 uint64_t store_next_sequence(const struct store *store)
 {
     return store_writer_next_sequence(store->writer);
@@ -378,7 +383,7 @@ int store_stats(struct store *store, struct store_stats *ret_stats)
         return err;
     }
     struct store_stats stats = {.generation = store->kv.identity.generation,
-                                .batches_waiting = atomic_load(&store->waiting),
+                                .batches_waiting = store_waiting(store),
                                 .map_bytes = space.map_bytes,
                                 .used_bytes = space.used_bytes,
                                 .file_bytes = space.file_bytes,

@@ -150,6 +150,10 @@ size_t store_poll(struct store *store);
 /* Blocks until everything submitted so far has ended; calls the `done` functions. Loop thread. */
 void store_drain(struct store *store);
 
+/* Batches submitted and not handed back yet: what drive looks at to refuse new work while the disk
+ * stalls. Any thread. */
+size_t store_waiting(const struct store *store);
+
 /* The number the next submitted journal record will get; numbers start at 1 and grow, with gaps
  * after failed batches. Loop thread. */
 uint64_t store_next_sequence(const struct store *store);
@@ -186,7 +190,8 @@ struct store_stats {
     uint64_t log_lines;       /* since open */
     uint64_t log_dropped;     /* log lines lost for want of room, since open */
 };
-/* Opens a short read of its own. 0 or an error of store_read_begin. */
+/* Opens a short read of its own and walks LMDB's list of free pages: for people and monitoring, not
+ * for every request. 0 or ERR_IO. */
 int store_stats(struct store *store, struct store_stats *ret_stats);
 
 #endif

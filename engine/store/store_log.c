@@ -231,7 +231,11 @@ static void *run_thread(void *arg)
     uint64_t queued = 0;
     while (take(logs, &taken, &queued)) {
         write_all(logs, buf_str(&taken));
-        buf_clear(&taken);
+        if (taken.cap > 2 * EAGER_BYTES) {
+            buf_done(&taken); /* the memory of a burst is not kept */
+        } else {
+            buf_clear(&taken);
+        }
         pthread_mutex_lock(&logs->lock);
         logs->settled = queued;
         pthread_cond_broadcast(&logs->written);

@@ -5,7 +5,7 @@
  * disk (numbers inside every record's envelope): never change or reuse one. The number must be the
  * line's position, which the compiler checks in env.c. Include this file with TABLE defined.
  */
-TABLE(META, 0, "meta", "name -> identity of the store, commit number; one row per fact")
+TABLE(META, 0, "meta", "name -> fact; rows `identity` and `commit` are the store's own")
 TABLE(JOURNAL, 1, "journal", "sequence -> event; append only, the truth")
 TABLE(FLOW_RUN, 2, "flow_run", "run -> row for readers")
 TABLE(TASK_RUN, 3, "task_run", "run, step, index -> row for readers")

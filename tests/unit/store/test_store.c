@@ -580,6 +580,10 @@ Test(store, facts_are_sensible)
     cr_expect_eq(stats.transactions, 1);
     cr_expect_eq(stats.operations, 1);
     cr_expect_eq(stats.batches_waiting, 0);
+    cr_expect_eq(store_waiting(store), 0);
+    store_submit(store, store_batch_new(store), NULL, NULL);
+    cr_expect_eq(store_waiting(store), 1);
+    store_drain(store);
     cr_expect_eq(stats.map_bytes, 64 << 20);
     cr_expect_gt(stats.used_bytes, 4096);
     cr_expect_lt(stats.used_bytes, 1 << 20);
