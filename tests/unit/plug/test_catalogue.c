@@ -25,6 +25,7 @@ static void enter(void)
     catalogue = catalogue_new(sample_home, bundled, sample_describe, NULL);
 }
 
+/* Frees what enter() made. */
 static void leave(void)
 {
     catalogue_free(catalogue);

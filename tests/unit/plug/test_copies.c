@@ -30,6 +30,7 @@ static void enter(void)
     cr_assert_eq(copies_put(copies, &hash, bytes, sizeof bytes, NULL), 0);
 }
 
+/* Frees what enter() made. */
 static void leave(void)
 {
     copies_free(copies);

@@ -38,6 +38,7 @@ static void enter(void)
     path = sample_path("plugins/csv.so");
 }
 
+/* Frees what enter() made. */
 static void leave(void)
 {
     free(path);
