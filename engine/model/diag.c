@@ -15,9 +15,9 @@
 #include "value/pack.h"
 
 enum {
-    TEXT_MAX = 512,    /* bytes of a sentence or hint */
-    LINE_WIDTH = 100,  /* characters shown of a source line */
-    LINE_BEFORE = 60,  /* of those, characters before the caret when the line is cut */
+    TEXT_MAX = 512,   /* bytes of a sentence or hint */
+    LINE_WIDTH = 100, /* characters shown of a source line */
+    LINE_BEFORE = 60, /* of those, characters before the caret when the line is cut */
 };
 
 struct diag_list {
@@ -172,8 +172,8 @@ static size_t char_len(struct str s)
 }
 
 /*
- * True for characters that terminals act on: C0, DEL, C1, and the marks that change the direction of
- * writing (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
+ * True for characters that terminals act on: C0, DEL, C1, and the marks that change the direction
+ * of writing (U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069).
  */
 static bool is_control(struct str character)
 {
@@ -188,8 +188,8 @@ static bool is_control(struct str character)
     if (character.len != 3 || byte[0] != 0xE2) {
         return false;
     }
-    bool marks = byte[1] == 0x80 && (byte[2] == 0x8E || byte[2] == 0x8F ||
-                                     (byte[2] >= 0xAA && byte[2] <= 0xAE));
+    bool marks = byte[1] == 0x80 &&
+                 (byte[2] == 0x8E || byte[2] == 0x8F || (byte[2] >= 0xAA && byte[2] <= 0xAE));
     bool isolates = byte[1] == 0x81 && byte[2] >= 0xA6 && byte[2] <= 0xA9;
     return marks || isolates;
 }
@@ -220,8 +220,8 @@ static void put_clean_text(struct buf *out, const char *text)
 static bool find_line(struct line_cursor *cursor, uint32_t line, struct str *ret_line)
 {
     while (cursor->line < line) {
-        const char *end = cursor->rest.len > 0 ? memchr(cursor->rest.ptr, '\n', cursor->rest.len)
-                                               : NULL;
+        const char *end =
+            cursor->rest.len > 0 ? memchr(cursor->rest.ptr, '\n', cursor->rest.len) : NULL;
         if (!end) {
             return false;
         }
@@ -273,7 +273,10 @@ static void put_problem(const struct diag_list *list, const struct diag *diag,
         buf_printf(out, ":%u:%u", diag->place.line, diag->place.column);
     }
     buf_printf(out, "%s%s%s: ", list->name[0] || diag->place.line > 0 ? ": " : "",
-               !colour ? "" : error ? "\033[1;31m" : "\033[1;33m", error ? "error" : "warning");
+               !colour ? ""
+               : error ? "\033[1;31m"
+                       : "\033[1;33m",
+               error ? "error" : "warning");
     buf_printf(out, "%s", colour ? "\033[0m" : "");
     put_clean_text(out, diag->text);
     buf_put_byte(out, '\n');

@@ -145,8 +145,7 @@ static void read_file(struct reading *reading)
     if (!reader_map(&reading->reader, reading->root, &flow_form_keys, &reading->form)) {
         return;
     }
-    if (reading->form.run_name &&
-        yaml_get(reading->root, "run_name")->type != YAML_TYPE_STRING) {
+    if (reading->form.run_name && yaml_get(reading->root, "run_name")->type != YAML_TYPE_STRING) {
         reader_error(&reading->reader, yaml_get(reading->root, "run_name"), NULL,
                      "`run_name` must be a text");
         reading->form.run_name = NULL;
@@ -178,8 +177,7 @@ static void fill_flow(struct reading *reading)
         .exprs = &reading->box->exprs,
     };
     for (uint32_t index = 0; index < form->param_count; index++) {
-        map_put(reading->params, form->params[index].name,
-                (void *)(uintptr_t)&form->params[index]);
+        map_put(reading->params, form->params[index].name, (void *)(uintptr_t)&form->params[index]);
     }
 }
 
@@ -226,8 +224,8 @@ static void read_steps(struct reading *reading)
     uint64_t count = main_count + (form->finally ? form->finally->count : 0);
     if (count > FLOW_STEPS_MAX) {
         reader_error(&reading->reader, reading->root, "split the flow into subflows",
-                     "the flow has %llu steps, more than the allowed %d",
-                     (unsigned long long)count, FLOW_STEPS_MAX);
+                     "the flow has %llu steps, more than the allowed %d", (unsigned long long)count,
+                     FLOW_STEPS_MAX);
         return;
     }
     flow->main_count = (uint32_t)main_count;
@@ -257,8 +255,8 @@ static bool target_misspelt(const struct yaml_node *node)
 {
     for (uint32_t index = 0; index < node->count; index++) {
         const struct key *meant = reader_meant(&flow_form_step_keys, node->keys[index]->text);
-        bool target = meant && (str_is(str_of(meant->name), "task") ||
-                                str_is(str_of(meant->name), "flow"));
+        bool target =
+            meant && (str_is(str_of(meant->name), "task") || str_is(str_of(meant->name), "flow"));
         if (target && !str_is(node->keys[index]->text, meant->name)) {
             return true;
         }
@@ -299,8 +297,8 @@ static void check_literals(struct reading *reading, const struct yaml_node *node
 {
     struct val when = form->when ? tmpl_literal(form->when) : VAL_NONE;
     if (when.ptr && val_type(when) != VAL_BOOL) {
-        reader_error(&reading->reader, yaml_get(node, "when"),
-                     "write the condition as \"${...}\"", "`when` must be true, false or ${...}");
+        reader_error(&reading->reader, yaml_get(node, "when"), "write the condition as \"${...}\"",
+                     "`when` must be true, false or ${...}");
     }
     struct val map = form->map ? tmpl_literal(form->map) : VAL_NONE;
     const struct yaml_node *map_node = yaml_get(node, "map");
@@ -357,9 +355,9 @@ static void read_step(struct reading *reading, uint32_t index)
     check_idle_keys(reading, node, form);
     static const uint8_t empty_map[] = {0x80};
     step->description = form->description;
-    step->with = form->with ? form->with
-                            : tmpl_of_val(reading->reader.arena,
-                                          (struct val){empty_map, sizeof(empty_map)});
+    step->with =
+        form->with ? form->with
+                   : tmpl_of_val(reading->reader.arena, (struct val){empty_map, sizeof(empty_map)});
     step->when = form->when;
     step->map = form->map;
     step->run_name = form->run_name;

@@ -75,14 +75,14 @@ enum flow_isolation {
 
 /* When and how often a failed task run is tried again. */
 struct flow_retry {
-    uint32_t retries;          /* further attempts after the first; 0 for none */
-    const int64_t *delays_us;  /* before the n-th further attempt; the last repeats */
-    uint32_t delay_count;      /* 0: at once */
-    bool exponential;          /* delays_us[0] x 1, 2, 4, ... instead */
-    int64_t delay_max_us;      /* exponential delays stop growing here; 0: no maximum */
-    double jitter;             /* factor f of retry_jitter, 0 .. FLOW_JITTER_MAX */
-    const struct str *codes;   /* patterns for str_match() on the error's code */
-    uint32_t code_count;       /* 0: every code is tried again */
+    uint32_t retries;         /* further attempts after the first; 0 for none */
+    const int64_t *delays_us; /* before the n-th further attempt; the last repeats */
+    uint32_t delay_count;     /* 0: at once */
+    bool exponential;         /* delays_us[0] x 1, 2, 4, ... instead */
+    int64_t delay_max_us;     /* exponential delays stop growing here; 0: no maximum */
+    double jitter;            /* factor f of retry_jitter, 0 .. FLOW_JITTER_MAX */
+    const struct str *codes;  /* patterns for str_match() on the error's code */
+    uint32_t code_count;      /* 0: every code is tried again */
 };
 
 /* Where a result may come from instead of an attempt. */
@@ -108,48 +108,48 @@ struct flow_dep {
 struct flow_step {
     struct str name;
     struct str description;
-    enum flow_target target_kind;    /* task or flow */
-    struct str target;               /* type of the task or name of the flow */
-    const struct tmpl *with;         /* a map template; never NULL */
-    const struct tmpl *when;         /* NULL: always */
-    const struct tmpl *map;          /* NULL: the step is not mapped */
-    const struct tmpl *run_name;     /* NULL: the step's name */
-    const struct flow_dep *deps;     /* distinct, ascending; steps of `finally` name only each other */
-    const uint32_t *dependents;      /* the same edges seen from the earlier step, ascending */
+    enum flow_target target_kind; /* task or flow */
+    struct str target;            /* type of the task or name of the flow */
+    const struct tmpl *with;      /* a map template; never NULL */
+    const struct tmpl *when;      /* NULL: always */
+    const struct tmpl *map;       /* NULL: the step is not mapped */
+    const struct tmpl *run_name;  /* NULL: the step's name */
+    const struct flow_dep *deps;  /* distinct, ascending; steps of `finally` name only each other */
+    const uint32_t *dependents;   /* the same edges seen from the earlier step, ascending */
     uint32_t dep_count;
     uint32_t dependent_count;
     struct flow_retry retry;
-    struct flow_cache cache;         /* the flow's default is merged in */
-    int64_t timeout_us;              /* of one attempt; 0: none */
+    struct flow_cache cache; /* the flow's default is merged in */
+    int64_t timeout_us;      /* of one attempt; 0: none */
     const struct str *tags;
     uint32_t tag_count;
-    bool allow_failure;              /* `allow_failure: true`: its failure counts as a null result */
+    bool allow_failure; /* `allow_failure: true`: its failure counts as a null result */
     enum flow_interrupted interrupted; /* the flow's default is merged in */
     enum flow_isolation isolation;
-    uint32_t line;                   /* where its name stands in the file, from 1 */
+    uint32_t line; /* where its name stands in the file, from 1 */
     uint32_t column;
 };
 
 struct flow {
     struct str name;
     struct str description;
-    struct str version;              /* empty when the file gives none */
+    struct str version; /* empty when the file gives none */
     const struct param_spec *params;
     uint32_t param_count;
-    const struct tmpl *run_name;     /* NULL: the engine invents one */
+    const struct tmpl *run_name; /* NULL: the engine invents one */
     const struct str *tags;
     uint32_t tag_count;
-    bool sequential;                 /* one task run at a time, in the order of the file */
-    uint32_t width;                  /* task runs at a time; 1 when sequential, 0: engine's default */
-    int64_t timeout_us;              /* of the main steps all together; 0: none */
+    bool sequential;    /* one task run at a time, in the order of the file */
+    uint32_t width;     /* task runs at a time; 1 when sequential, 0: engine's default */
+    int64_t timeout_us; /* of the main steps all together; 0: none */
     enum flow_durability durability;
     const struct flow_step *steps;
     uint32_t main_count;
     uint32_t step_count;
-    const struct tmpl *output;       /* the flow's result; NULL: the empty map */
+    const struct tmpl *output; /* the flow's result; NULL: the empty map */
     const struct notify_rule *notify;
     uint32_t notify_count;
-    const struct tmpl_exprs *exprs;    /* every jq expression of the file; never NULL */
+    const struct tmpl_exprs *exprs; /* every jq expression of the file; never NULL */
 };
 
 struct flow_options {

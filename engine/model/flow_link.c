@@ -14,9 +14,9 @@
 #include "value/tmpl.h"
 
 enum {
-    CIRCLES_MAX = 20,       /* circles reported */
-    CIRCLE_SHOWN = 8,       /* steps of one that are named at its beginning */
-    OFFERS_MAX = 10000,     /* step names considered for one suggestion */
+    CIRCLES_MAX = 20,   /* circles reported */
+    CIRCLE_SHOWN = 8,   /* steps of one that are named at its beginning */
+    OFFERS_MAX = 10000, /* step names considered for one suggestion */
 };
 
 /* What a template may refer to besides params, run, vars and env, and where its value goes. */
@@ -233,9 +233,9 @@ static void check_tmpl(struct flow_link *link, const struct tmpl *tmpl, struct p
         case REF_ITEM:
         case REF_INDEX:
             if (!(place.flags & USE_ITEM)) {
-                reader_error_in(link->reader, node, use->offset, "add `map` with a list to the step",
-                                "%s can use `item` and `index` only in a step with `map`",
-                                place.what);
+                reader_error_in(
+                    link->reader, node, use->offset, "add `map` with a list to the step",
+                    "%s can use `item` and `index` only in a step with `map`", place.what);
             }
             break;
         case REF_SECRETS:
@@ -354,8 +354,8 @@ static void link_step(struct flow_link *link, uint32_t index, struct edges *edge
         return;
     }
     qsort(edges->list, edges->count, sizeof(*edges->list), compare_deps);
-    step->deps = arena_memdup(link->reader->arena, edges->list,
-                              edges->count * sizeof(*edges->list));
+    step->deps =
+        arena_memdup(link->reader->arena, edges->list, edges->count * sizeof(*edges->list));
     step->dep_count = step->deps ? edges->count : 0;
 }
 
@@ -372,10 +372,10 @@ static void set_dependents(struct flow_link *link)
     bool fine = true;
     for (uint32_t index = 0; index < count && fine; index++) {
         struct flow_step *step = &link->steps[index];
-        lists[index] = step->dependent_count == 0
-                           ? NULL
-                           : arena_array(link->reader->arena, step->dependent_count,
-                                         sizeof(*lists[index]));
+        lists[index] =
+            step->dependent_count == 0
+                ? NULL
+                : arena_array(link->reader->arena, step->dependent_count, sizeof(*lists[index]));
         step->dependents = lists[index];
         fine = lists[index] || step->dependent_count == 0;
         step->dependent_count = 0;

@@ -17,8 +17,8 @@ enum { BOUND_LENGTH_MAX = 1000000, DEFAULT_MAX = 512 * 1024 };
 
 /* What one declaration says. */
 struct param_form {
-    int64_t type;  /* place in type_words, -1 when not said */
-    int64_t items; /* likewise */
+    int64_t type;     /* place in type_words, -1 when not said */
+    int64_t items;    /* likewise */
     int64_t required; /* 1 true, 0 false, -1 not said */
     bool secret;
     const struct yaml_node *fallback;
@@ -32,9 +32,8 @@ struct param_form {
 };
 
 /* The order is that of enum param_type, then `list`. */
-static const char *const type_words[] = {"string", "int",   "float", "bool", "duration",
-                                         "size",   "bytes", "value", "file", "list",
-                                         NULL};
+static const char *const type_words[] = {"string", "int",   "float", "bool", "duration", "size",
+                                         "bytes",  "value", "file",  "list", NULL};
 static const char *const item_words[] = {"string", "int",   "float", "bool", "duration",
                                          "size",   "bytes", "value", "file", NULL};
 enum { VALUE_PLACE = PARAM_VALUE - 1, LIST_PLACE = 9 };
@@ -56,32 +55,76 @@ static void read_pattern(struct reader *reader, const struct yaml_node *key,
 #define SCHEMA_BOUND "{\"type\":[\"number\",\"string\"]}"
 
 static const struct key rows[] = {
-    {.name = "type", .kind = KEY_WORD, .offset = PARAM(type), .words = type_words,
+    {.name = "type",
+     .kind = KEY_WORD,
+     .offset = PARAM(type),
+     .words = type_words,
      .doc = "The type of the value; without it, that of the default."},
-    {.name = "items", .kind = KEY_WORD, .offset = PARAM(items), .words = item_words,
-     .also = "of item", .doc = "The type of a list's members; otherwise any."},
-    {.name = "default", .kind = KEY_CUSTOM, .read = keep_default, .also = "value fallback",
-     .schema = "{}", .doc = "The value when a run is given none."},
-    {.name = "required", .kind = KEY_CUSTOM, .read = read_required, .also = "mandatory optional",
+    {.name = "items",
+     .kind = KEY_WORD,
+     .offset = PARAM(items),
+     .words = item_words,
+     .also = "of item",
+     .doc = "The type of a list's members; otherwise any."},
+    {.name = "default",
+     .kind = KEY_CUSTOM,
+     .read = keep_default,
+     .also = "value fallback",
+     .schema = "{}",
+     .doc = "The value when a run is given none."},
+    {.name = "required",
+     .kind = KEY_CUSTOM,
+     .read = read_required,
+     .also = "mandatory optional",
      .schema = "{\"type\":\"boolean\"}",
      .doc = "Whether a run must be given a value; true when there is no default."},
-    {.name = "min", .kind = KEY_CUSTOM, .read = keep_min, .also = "minimum ge",
-     .schema = SCHEMA_BOUND, .doc = "The least number, duration or size."},
-    {.name = "max", .kind = KEY_CUSTOM, .read = keep_max, .also = "maximum le",
-     .schema = SCHEMA_BOUND, .doc = "The largest number, duration or size."},
-    {.name = "min_length", .kind = KEY_INT, .offset = PARAM(length_min), .max = BOUND_LENGTH_MAX,
-     .also = "minLength min_items", .doc = "Fewest characters of a string, or members of a list."},
-    {.name = "max_length", .kind = KEY_INT, .offset = PARAM(length_max), .min = 1,
-     .max = BOUND_LENGTH_MAX, .also = "maxLength max_items",
+    {.name = "min",
+     .kind = KEY_CUSTOM,
+     .read = keep_min,
+     .also = "minimum ge",
+     .schema = SCHEMA_BOUND,
+     .doc = "The least number, duration or size."},
+    {.name = "max",
+     .kind = KEY_CUSTOM,
+     .read = keep_max,
+     .also = "maximum le",
+     .schema = SCHEMA_BOUND,
+     .doc = "The largest number, duration or size."},
+    {.name = "min_length",
+     .kind = KEY_INT,
+     .offset = PARAM(length_min),
+     .max = BOUND_LENGTH_MAX,
+     .also = "minLength min_items",
+     .doc = "Fewest characters of a string, or members of a list."},
+    {.name = "max_length",
+     .kind = KEY_INT,
+     .offset = PARAM(length_max),
+     .min = 1,
+     .max = BOUND_LENGTH_MAX,
+     .also = "maxLength max_items",
      .doc = "Most characters of a string, or members of a list."},
-    {.name = "pattern", .kind = KEY_CUSTOM, .read = read_pattern, .also = "regex match",
+    {.name = "pattern",
+     .kind = KEY_CUSTOM,
+     .read = read_pattern,
+     .also = "regex match",
      .schema = "{\"type\":\"string\",\"maxLength\":256}",
      .doc = "Regular expression that a string must match somewhere."},
-    {.name = "enum", .kind = KEY_CUSTOM, .read = keep_choices, .also = "choices one_of options",
-     .schema = "{\"type\":\"array\",\"minItems\":1}", .doc = "The values that are allowed."},
-    {.name = "description", .kind = KEY_TEXT, .offset = PARAM(doc), .max = FLOW_DESCRIPTION_MAX,
-     .also = "doc help summary", .doc = "What the parameter is for, for people."},
-    {.name = "secret", .kind = KEY_BOOL, .offset = PARAM(secret), .also = "sensitive password",
+    {.name = "enum",
+     .kind = KEY_CUSTOM,
+     .read = keep_choices,
+     .also = "choices one_of options",
+     .schema = "{\"type\":\"array\",\"minItems\":1}",
+     .doc = "The values that are allowed."},
+    {.name = "description",
+     .kind = KEY_TEXT,
+     .offset = PARAM(doc),
+     .max = FLOW_DESCRIPTION_MAX,
+     .also = "doc help summary",
+     .doc = "What the parameter is for, for people."},
+    {.name = "secret",
+     .kind = KEY_BOOL,
+     .offset = PARAM(secret),
+     .also = "sensitive password",
      .doc = "Whether the value is masked wherever it is shown."},
 };
 
@@ -193,7 +236,8 @@ static void declare(struct reader *reader, const struct yaml_node *name,
                     const struct yaml_node *node, struct param_spec *spec)
 {
     if (!name_ok(name->text)) {
-        reader_error(reader, name, "names have letters, digits, _ and - and begin with a letter or _",
+        reader_error(reader, name,
+                     "names have letters, digits, _ and - and begin with a letter or _",
                      "\"%.*s\" can not be the name of a parameter",
                      (int)(name->text.len < 60 ? name->text.len : 60), name->text.ptr);
     }
@@ -260,8 +304,7 @@ static void set_type(struct reader *reader, const struct yaml_node *name,
         return;
     }
     if (form->items >= 0) {
-        reader_error(reader, name, "write { type: list, items: ... }",
-                     "`items` is only for lists");
+        reader_error(reader, name, "write { type: list, items: ... }", "`items` is only for lists");
     }
     if (form->type >= 0) {
         spec->type = (enum param_type)(form->type + 1);
@@ -294,8 +337,7 @@ static struct val coerce(struct reader *reader, const struct param_spec *spec,
 /* True for types whose values have an order. */
 static bool ordered(enum param_type type)
 {
-    return type == PARAM_INT || type == PARAM_FLOAT || type == PARAM_DURATION ||
-           type == PARAM_SIZE;
+    return type == PARAM_INT || type == PARAM_FLOAT || type == PARAM_DURATION || type == PARAM_SIZE;
 }
 
 /* min and max, in the type's own form. */

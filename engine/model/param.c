@@ -313,8 +313,8 @@ static int check_length(const struct param_spec *spec, size_t length, const char
                         struct err_text *reterr_why)
 {
     if (length < spec->length_min) {
-        return err_set(reterr_why, ERR_RANGE, "must have at least %u %s, not %zu",
-                       spec->length_min, unit, length);
+        return err_set(reterr_why, ERR_RANGE, "must have at least %u %s, not %zu", spec->length_min,
+                       unit, length);
     }
     if (spec->length_max > 0 && length > spec->length_max) {
         return err_set(reterr_why, ERR_RANGE, "must have at most %u %s, not %zu", spec->length_max,

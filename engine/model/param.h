@@ -40,8 +40,8 @@ struct param_spec {
     struct str doc;
     enum param_type type; /* of each member when <list> */
     bool list;
-    bool required; /* there is no default and a value must be given */
-    bool secret;   /* masked wherever it is shown */
+    bool required;       /* there is no default and a value must be given */
+    bool secret;         /* masked wherever it is shown */
     struct val fallback; /* the default, already coerced; VAL_NONE when there is none */
     struct val min;      /* bounds of numbers, durations and sizes, in the type's own form; */
     struct val max;      /* VAL_NONE when there is none; checked for each member of a list */
@@ -73,10 +73,10 @@ const char *param_type_words(enum param_type type, bool list);
  *   file      a string without NUL, not empty
  *   list      a list whose members fit
  *
- * A blob reference fits string, bytes, value, file and lists unseen; the host checks it. Then range,
- * length, pattern and choices are checked. ERR_TYPE, ERR_RANGE or ERR_INVALID with a sentence that
- * begins with what is wrong ("wants an integer, not a string"), for use after the parameter's
- * name; ERR_LIMIT or ERR_MEMORY from <out>. <out> is as before on failure.
+ * A blob reference fits string, bytes, value, file and lists unseen; the host checks it. Then
+ * range, length, pattern and choices are checked. ERR_TYPE, ERR_RANGE or ERR_INVALID with a
+ * sentence that begins with what is wrong ("wants an integer, not a string"), for use after the
+ * parameter's name; ERR_LIMIT or ERR_MEMORY from <out>. <out> is as before on failure.
  */
 int param_coerce(const struct param_spec *spec, struct val given, struct buf *out,
                  struct err_text *reterr_why);

@@ -1,6 +1,6 @@
 /*
- * Sets of parameters: giving each declared parameter its value, and describing the set to forms; see
- * params.h.
+ * Sets of parameters: giving each declared parameter its value, and describing the set to forms;
+ * see params.h.
  */
 #include "model/params.h"
 

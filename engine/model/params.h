@@ -20,18 +20,17 @@ enum { PARAMS_TOTAL_MAX = 512 * 1024 }; /* bytes of a bound set */
 /*
  * Merges what was given with the defaults and appends one map with every parameter in the order of
  * <specs>; an optional one without default and value is null. <given> is a map of values, <typed> a
- * map of strings for param_coerce_text() that wins over it; either may be VAL_NONE. A null counts as
- * not given (but for required parameters of type value). Adds *all* problems to <problems>, each
- * with the parameter's name as subject: unknown names (with a suggestion), missing ones, values that
- * do not fit, more in total than <out> may hold (flow runs: PARAMS_TOTAL_MAX). 0, ERR_INVALID, or
- * ERR_LIMIT, ERR_MEMORY from <out>; <out> is as before but for the latter two.
+ * map of strings for param_coerce_text() that wins over it; either may be VAL_NONE. A null counts
+ * as not given (but for required parameters of type value). Adds *all* problems to <problems>, each
+ * with the parameter's name as subject: unknown names (with a suggestion), missing ones, values
+ * that do not fit, more in total than <out> may hold (flow runs: PARAMS_TOTAL_MAX). 0, ERR_INVALID,
+ * or ERR_LIMIT, ERR_MEMORY from <out>; <out> is as before but for the latter two.
  */
 int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
                 struct buf *out, struct diag_list *problems);
 
 /* The one of that name, or NULL. */
-const struct param_spec *params_find(const struct param_spec *specs, size_t count,
-                                     struct str name);
+const struct param_spec *params_find(const struct param_spec *specs, size_t count, struct str name);
 
 /* Appends a JSON Schema (2020-12) object for a set of parameters, as a msgpack value. buf_err(). */
 int params_schema(const struct param_spec *specs, size_t count, struct buf *out);

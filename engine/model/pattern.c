@@ -2,7 +2,8 @@
  * Regular expressions for string parameters, in a form that can not be made slow; see pattern.h.
  *
  * The expression is rewritten for the C library: \d and friends become bracket expressions, which
- * POSIX has and its letters lack. What POSIX would read differently from what people mean is refused.
+ * POSIX has and its letters lack. What POSIX would read differently from what people mean is
+ * refused.
  */
 #include "model/pattern.h"
 
@@ -66,8 +67,8 @@ static int rewrite_escape(struct str pattern, size_t *at, bool in_brackets, stru
         return buf_put_str(out, str_of(form));
     }
     if (letter >= '0' && letter <= '9') {
-        return err_set(reterr_why, ERR_INVALID, "uses the back-reference \\%c, which is not offered",
-                       letter);
+        return err_set(reterr_why, ERR_INVALID,
+                       "uses the back-reference \\%c, which is not offered", letter);
     }
     if (in_brackets) {
         return err_set(reterr_why, ERR_INVALID,
@@ -222,6 +223,6 @@ struct pattern *pattern_free(struct pattern *pattern)
 
 bool pattern_matches(const struct pattern *pattern, struct str text)
 {
-    regmatch_t range = {.rm_so = 0, .rm_eo = (regoff_t)text.len};
-    return regexec(&pattern->regex, text.len > 0 ? text.ptr : "", 1, &range, REG_STARTEND) == 0;
+    CLEANUP_FREE char *copy = str_dup(text);
+    return regexec(&pattern->regex, copy, 0, NULL, 0) == 0;
 }

@@ -1,10 +1,10 @@
 /*
  * Regular expressions for string parameters, in a form that can not be made slow.
  *
- * POSIX extended expressions through the C library, whose matcher is an automaton, plus \d \w \s and
- * their opposites. Back-references, which would need backtracking, are refused, and so are repeat
- * counts that would make the automaton huge. Like in JSON Schema, a match anywhere in the text counts;
- * ^ and $ bind it to the ends. Bytes, not characters: "." matches one byte.
+ * POSIX extended expressions through the C library, whose matcher is an automaton, plus \d \w \s
+ * and their opposites. Back-references, which would need backtracking, are refused, and so are
+ * repeat counts that would make the automaton huge. Like in JSON Schema, a match anywhere in the
+ * text counts; ^ and $ bind it to the ends. Bytes, not characters: "." matches one byte.
  */
 #ifndef MODEL_PATTERN_H
 #define MODEL_PATTERN_H

@@ -29,9 +29,10 @@ static const struct key *report_unknown(struct reader *reader, const struct key_
                                         const struct yaml_node *name);
 
 /* Formats the sentence of a problem at <place> and adds it. */
-__attribute__((format(printf, 5, 0))) static void
-report(struct reader *reader, enum diag_severity severity, struct diag_place place,
-       const char *hint, const char *format, va_list args)
+__attribute__((format(printf, 5, 0))) static void report(struct reader *reader,
+                                                         enum diag_severity severity,
+                                                         struct diag_place place, const char *hint,
+                                                         const char *format, va_list args)
 {
     char text[1024];
     vsnprintf(text, sizeof(text), format, args);
@@ -281,8 +282,8 @@ bool reader_text(struct reader *reader, const struct yaml_node *node, const char
 {
     if (node->type != YAML_TYPE_STRING) {
         bool scalar = node->type != YAML_TYPE_LIST && node->type != YAML_TYPE_MAP;
-        reader_error(reader, node, scalar ? "put it in quotes" : NULL,
-                     "%s must be a text, not %s", what, yaml_type_words(node->type));
+        reader_error(reader, node, scalar ? "put it in quotes" : NULL, "%s must be a text, not %s",
+                     what, yaml_type_words(node->type));
         return false;
     }
     if (node->text.len == 0 || node->text.len > max) {

@@ -171,7 +171,8 @@ static void pack_step(struct buf *out)
 {
     size_t place = pack_map_open(out);
     uint32_t pairs = pack_table(&flow_form_step_keys, out);
-    pairs += pack_fragment("{\"oneOf\":[{\"required\":[\"task\"]},{\"required\":[\"flow\"]}]}", out);
+    pairs +=
+        pack_fragment("{\"oneOf\":[{\"required\":[\"task\"]},{\"required\":[\"flow\"]}]}", out);
     pack_close(out, place, pairs);
 }
 

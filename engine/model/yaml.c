@@ -150,8 +150,7 @@ static void complain(struct builder *builder, struct diag_place place, const cha
 }
 
 /* Reports a problem after which the reading stops with <err>. */
-static void give_up(struct builder *builder, struct diag_place place, int err,
-                    const char *sentence)
+static void give_up(struct builder *builder, struct diag_place place, int err, const char *sentence)
 {
     complain(builder, place, NULL, sentence);
     builder->err = err;
@@ -167,8 +166,8 @@ static void report_syntax(struct builder *builder)
     }
     struct diag_place place = place_of(parser->problem_mark);
     if (parser->error == YAML_READER_ERROR) {
-        place = (struct diag_place){(uint32_t)parser->mark.line + 1,
-                                    (uint32_t)parser->mark.column + 1};
+        place =
+            (struct diag_place){(uint32_t)parser->mark.line + 1, (uint32_t)parser->mark.column + 1};
     }
     builder->err = ERR_PARSE;
     diag_add(builder->diags, DIAG_ERROR, place, STR_NONE,
@@ -196,8 +195,8 @@ static int read_events(struct builder *builder)
         if (!node) {
             return arena_err(builder->arena);
         }
-        *node = (struct yaml_node){.type = YAML_TYPE_NULL, .place = {1, 1}, .text = STR(""),
-                                   .size = 1, .height = 1};
+        *node = (struct yaml_node){
+            .type = YAML_TYPE_NULL, .place = {1, 1}, .text = STR(""), .size = 1, .height = 1};
         builder->root = node;
     }
     return builder->err;
@@ -268,8 +267,7 @@ static void push_ready(struct builder *builder, const struct yaml_node *node)
         return;
     }
     struct frame *top = &builder->frames[builder->depth - 1];
-    bool is_key = top->node->type == YAML_TYPE_MAP &&
-                  (builder->ready_count - top->base) % 2 == 0;
+    bool is_key = top->node->type == YAML_TYPE_MAP && (builder->ready_count - top->base) % 2 == 0;
     if (is_key && (node->type == YAML_TYPE_LIST || node->type == YAML_TYPE_MAP)) {
         complain(builder, node->place, NULL, "a key must be a single word or text");
     }
@@ -511,8 +509,7 @@ static int integer_base(struct str text)
     if (prefixed && text.ptr[1] == 'o' && span(text, 2, "01234567") == text.len - 2) {
         return 8;
     }
-    if (prefixed && text.ptr[1] == 'x' &&
-        span(text, 2, "0123456789abcdefABCDEF") == text.len - 2) {
+    if (prefixed && text.ptr[1] == 'x' && span(text, 2, "0123456789abcdefABCDEF") == text.len - 2) {
         return 16;
     }
     size_t sign = text.len > 0 && (text.ptr[0] == '-' || text.ptr[0] == '+');
@@ -561,9 +558,9 @@ static void resolve_number(struct builder *builder, struct yaml_node *node, int 
         bool minus = node->text.ptr[0] == '-';
         double infinite = minus ? -__builtin_inf() : __builtin_inf();
         node->type = YAML_TYPE_FLOAT;
-        node->number = !special                          ? strtod(node->text.ptr, NULL)
+        node->number = !special                         ? strtod(node->text.ptr, NULL)
                        : dot[1] == 'n' || dot[1] == 'N' ? __builtin_nan("")
-                                                         : infinite;
+                                                        : infinite;
         return;
     }
     errno = 0;

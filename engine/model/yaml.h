@@ -2,9 +2,9 @@
  * YAML text as a tree of nodes that know their line and column.
  *
  * Reads one document of YAML 1.2 with the core schema's scalars: `null ~ true false`, integers
- * (decimal, 0o, 0x), floats; everything else, `yes`, `no` and `on` included, is a string. Anchors and
- * aliases work within limits; tags, merge keys, duplicate keys, keys that are not scalars and more
- * than one document are refused. Iterative. Used for flow files and leat.yaml.
+ * (decimal, 0o, 0x), floats; everything else, `yes`, `no` and `on` included, is a string. Anchors
+ * and aliases work within limits; tags, merge keys, duplicate keys, keys that are not scalars and
+ * more than one document are refused. Iterative. Used for flow files and leat.yaml.
  */
 #ifndef MODEL_YAML_H
 #define MODEL_YAML_H
@@ -39,8 +39,8 @@ enum yaml_type {
 struct yaml_node {
     enum yaml_type type;
     struct diag_place place;
-    uint32_t text_column; /* of the first character of <text> when it stands in the file as it is, on
-                           * the line of <place>; 0 when it is folded, escaped or a block */
+    uint32_t text_column; /* of the first character of <text> when it stands in the file as it is,
+                           * on the line of <place>; 0 when it is folded, escaped or a block */
     struct str text;      /* scalars: the content, quotes and escapes resolved; NUL-terminated */
     union {
         bool boolean;
@@ -55,16 +55,17 @@ struct yaml_node {
 };
 
 /*
- * Parses <text>, whose bytes are borrowed for the call only. 0 and the root when there is a whole tree;
- * an empty document gives a null node. What does not keep it from being whole (repeated keys, tags,
- * merge keys, numbers that are too long) is an error in <diags> all the same, so look there before the
- * tree is used for good. Otherwise ERR_PARSE, ERR_LIMIT, or ERR_MEMORY, the first two with the problem
- * in <diags>.
+ * Parses <text>, whose bytes are borrowed for the call only. 0 and the root when there is a whole
+ * tree; an empty document gives a null node. What does not keep it from being whole (repeated keys,
+ * tags, merge keys, numbers that are too long) is an error in <diags> all the same, so look there
+ * before the tree is used for good. Otherwise ERR_PARSE, ERR_LIMIT, or ERR_MEMORY, the first two
+ * with the problem in <diags>.
  */
 int yaml_tree(struct str text, struct arena *arena, struct diag_list *diags,
               const struct yaml_node **ret_root);
 
-/* The value of <key> in <map>, or NULL; linear, for maps with few keys. NULL when <map> is no map. */
+/* The value of <key> in <map>, or NULL; linear, for maps with few keys. NULL when <map> is no map.
+ */
 const struct yaml_node *yaml_get(const struct yaml_node *map, const char *key);
 /* "a list", "an integer", ... for messages. Static text. */
 const char *yaml_type_words(enum yaml_type type);

@@ -357,8 +357,10 @@ Test(flow, fifty_thousand_mistakes_are_read_in_moments)
     struct buf text = BUF_INIT(FLOW_TEXT_MAX);
     buf_printf(&text, "flow: f\nsteps:\n");
     for (int index = 0; index < 50000; index++) {
-        buf_printf(&text, "  step_number_%d: { task: csv.read, with: "
-                          "{ path: \"${steps.sttep_number_%d}\" } }\n", index, index);
+        buf_printf(&text,
+                   "  step_number_%d: { task: csv.read, with: "
+                   "{ path: \"${steps.sttep_number_%d}\" } }\n",
+                   index, index);
     }
     CLEANUP_PARSED struct parsed parsed = fixture_parse(buf_cstr(&text));
     cr_assert_eq(parsed.errors, 50000);

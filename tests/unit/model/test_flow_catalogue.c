@@ -25,8 +25,8 @@ Test(flow_catalogue, values_with_references_are_left_to_the_run)
 {
     cr_assert_str_eq(problems_of("task: xgboost.train, with: { data: 1, rounds: \"${vars.n}\" }"),
                      "");
-    cr_assert_str_eq(
-        problems_of("task: csv.read, with: { path: x, columns: [a, \"${vars.n}\"] }"), "");
+    cr_assert_str_eq(problems_of("task: csv.read, with: { path: x, columns: [a, \"${vars.n}\"] }"),
+                     "");
 }
 
 Test(flow_catalogue, an_unknown_task_is_refused)
@@ -45,8 +45,8 @@ Test(flow_catalogue, the_parameters_of_subflows_are_checked)
 {
     cr_assert(strstr(problems_of("flow: publish, with: { modle: 1 }"),
                      "the flow \"publish\" has no parameter \"modle\""));
-    cr_assert(strstr(problems_of("flow: publish"),
-                     "the flow \"publish\" needs the parameter \"model\""));
+    cr_assert(
+        strstr(problems_of("flow: publish"), "the flow \"publish\" needs the parameter \"model\""));
 }
 
 Test(flow_catalogue, literals_of_the_wrong_type_are_refused)
@@ -71,9 +71,9 @@ Test(flow_catalogue, without_a_catalogue_nothing_is_checked)
 {
     struct diag_list *diags = diag_new("f", STR_NONE);
     struct flow *flow = NULL;
-    cr_assert_eq(flow_parse(STR("flow: f\nsteps: { a: { task: x.y, with: { z: 1 } } }"), NULL,
-                            diags, &flow),
-                 0);
+    cr_assert_eq(
+        flow_parse(STR("flow: f\nsteps: { a: { task: x.y, with: { z: 1 } } }"), NULL, diags, &flow),
+        0);
     flow_unref(flow);
     diag_free(diags);
 }

@@ -222,8 +222,9 @@ struct synonym {
 ParameterizedTestParameters(flow_form, words_of_other_systems_are_understood)
 {
     static struct synonym cases[] = {
-        {"needs", "wait_for"}, {"depends_on", "wait_for"},       {"if", "when"},
-        {"foreach", "map"},    {"params", "with"},               {"name", "run_name"},
+        {"needs", "wait_for"},   {"depends_on", "wait_for"},
+        {"if", "when"},          {"foreach", "map"},
+        {"params", "with"},      {"name", "run_name"},
         {"attempts", "retries"}, {"continue_on_error", "allow_failure"},
     };
     return cr_make_param_array(struct synonym, cases, sizeof(cases) / sizeof(cases[0]));
@@ -249,7 +250,8 @@ Test(flow_form, a_misspelt_required_key_is_one_mistake)
 
 Test(flow_form, a_misspelt_task_is_one_mistake)
 {
-    CLEANUP_PARSED struct parsed parsed = fixture_parse("flow: f\nsteps: { a: { tsak: csv.read } }");
+    CLEANUP_PARSED struct parsed parsed =
+        fixture_parse("flow: f\nsteps: { a: { tsak: csv.read } }");
     cr_assert_eq(parsed.errors, 1, "%s", parsed.problems);
 }
 

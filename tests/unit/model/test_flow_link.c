@@ -39,7 +39,8 @@ static void refused(const char *steps, const char *sentence)
 
 Test(flow_link, a_reference_makes_a_data_dependency)
 {
-    const struct flow *flow = parse_good(A "  b: { task: csv.read, with: { path: \"${steps.a}\" } }\n");
+    const struct flow *flow =
+        parse_good(A "  b: { task: csv.read, with: { path: \"${steps.a}\" } }\n");
     cr_assert_eq(flow->steps[1].dep_count, 1);
     cr_assert_eq(flow->steps[1].deps[0].step, 0);
     cr_assert(flow->steps[1].deps[0].data);
@@ -59,7 +60,8 @@ Test(flow_link, wait_for_makes_an_order_without_data)
 Test(flow_link, repeated_references_are_one_dependency)
 {
     const struct flow *flow = parse_good(
-        A "  b: { task: csv.read, wait_for: [a], with: { path: \"${steps.a.x}/${steps.a.y}\" } }\n");
+        A
+        "  b: { task: csv.read, wait_for: [a], with: { path: \"${steps.a.x}/${steps.a.y}\" } }\n");
     cr_assert_eq(flow->steps[1].dep_count, 1);
     cr_assert(flow->steps[1].deps[0].data);
 }
@@ -72,7 +74,8 @@ Test(flow_link, every_template_of_a_step_counts)
           "  d: { task: csv.read, with: { path: x } }\n"
           "  e: { task: csv.read, with: { path: x } }\n"
           "  z: { task: csv.read, with: { path: \"${steps.e}\" }, when: \"${steps.d}\",\n"
-          "       map: \"${steps.c}\", run_name: \"x ${steps.b}\", cache: { key: \"${steps.a}\" } }\n");
+          "       map: \"${steps.c}\", run_name: \"x ${steps.b}\",\n"
+          "       cache: { key: \"${steps.a}\" } }\n");
     cr_assert_eq(flow->steps[5].dep_count, 5);
     for (uint32_t index = 0; index < 5; index++) {
         cr_assert_eq(flow->steps[5].deps[index].step, index);
@@ -82,7 +85,8 @@ Test(flow_link, every_template_of_a_step_counts)
 Test(flow_link, references_inside_expressions_count)
 {
     const struct flow *flow = parse_good(
-        A "  b: { task: csv.read, with: { path: x }, when: \"${[1 + steps.a.n] | length > 0}\" }\n");
+        A
+        "  b: { task: csv.read, with: { path: x }, when: \"${[1 + steps.a.n] | length > 0}\" }\n");
     cr_assert_eq(flow->steps[1].dep_count, 1);
 }
 
@@ -103,10 +107,10 @@ Test(flow_link, tolerated_failures_mark_the_dependency)
 
 Test(flow_link, steps_of_finally_depend_on_each_other_only)
 {
-    const struct flow *flow = parse_good(
-        A "finally:\n"
-          "  x: { task: fs.remove, with: { path: \"${steps.a}\" } }\n"
-          "  y: { task: fs.remove, with: { path: \"${steps.x}\" } }\n");
+    const struct flow *flow =
+        parse_good(A "finally:\n"
+                     "  x: { task: fs.remove, with: { path: \"${steps.a}\" } }\n"
+                     "  y: { task: fs.remove, with: { path: \"${steps.x}\" } }\n");
     cr_assert_eq(flow->steps[1].dep_count, 0);
     cr_assert_eq(flow->steps[2].dep_count, 1);
     cr_assert_eq(flow->steps[2].deps[0].step, 1);
@@ -171,8 +175,8 @@ Test(flow_link, output_can_not_use_finally)
 
 Test(flow_link, waiting_for_main_steps_in_finally_is_idle)
 {
-    const char *problems = problems_of(
-        A "finally: { x: { task: fs.remove, with: { path: y }, wait_for: a } }\n");
+    const char *problems =
+        problems_of(A "finally: { x: { task: fs.remove, with: { path: y }, wait_for: a } }\n");
     cr_assert(strstr(problems, "warning: steps of `finally` wait for all other steps anyway"));
     cr_assert_null(strstr(problems, "error"));
 }
@@ -280,7 +284,6 @@ Test(flow_link, one_dependency_too_many_is_refused)
         buf_printf(&text, "] }\n");
     }
     CLEANUP_PARSED struct parsed parsed = fixture_parse(buf_cstr(&text));
-    cr_assert(strstr(parsed.problems,
-                     "the steps have more than 1000000 dependencies between them"), "%s",
-              parsed.problems);
+    cr_assert(strstr(parsed.problems, "the steps have more than 1000000 dependencies between them"),
+              "%s", parsed.problems);
 }

@@ -12,8 +12,10 @@
 static struct parsed parse_rule(const char *rule)
 {
     struct buf text = BUF_INIT(64 * 1024);
-    buf_printf(&text, "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\n"
-                      "notify:\n  - { %s }\n", rule);
+    buf_printf(&text,
+               "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\n"
+               "notify:\n  - { %s }\n",
+               rule);
     return fixture_parse(buf_cstr(&text));
 }
 
@@ -116,7 +118,8 @@ Test(notify, one_rule_too_many_is_refused)
 /* Rules of leat.yaml, which have no flow around them. */
 Test(notify, rules_of_leat_yaml_choose_flows)
 {
-    struct str text = STR("- { on: Failed, via: log, flows: [\"tr*\"] }\n- { on: oops, via: log }\n");
+    struct str text =
+        STR("- { on: Failed, via: log, flows: [\"tr*\"] }\n- { on: oops, via: log }\n");
     struct arena arena;
     arena_init(&arena, 1024 * 1024);
     struct diag_list *diags = diag_new("leat.yaml", text);

@@ -195,8 +195,7 @@ Test(param, bounds_hold_for_members_of_lists)
 {
     static const uint8_t one[] = {0x01};
     struct param_spec spec = {.type = PARAM_INT, .list = true, .min = {one, 1}};
-    cr_assert_str_eq(coerce(&spec, "[1,0]"),
-                     "!has a wrong member: [1] must be at least 1, not 0");
+    cr_assert_str_eq(coerce(&spec, "[1,0]"), "!has a wrong member: [1] must be at least 1, not 0");
 }
 
 Test(param, lengths_count_characters_of_strings)
@@ -209,8 +208,7 @@ Test(param, lengths_count_characters_of_strings)
 
 Test(param, lengths_count_members_of_lists)
 {
-    struct param_spec spec = {.type = PARAM_STRING, .list = true, .length_min = 1,
-                              .length_max = 2};
+    struct param_spec spec = {.type = PARAM_STRING, .list = true, .length_min = 1, .length_max = 2};
     cr_assert_str_eq(coerce(&spec, "[\"long enough\"]"), "[\"long enough\"]");
     cr_assert_str_eq(coerce(&spec, "[]"), "!must have at least 1 members, not 0");
     cr_assert_str_eq(coerce(&spec, "[\"a\",\"b\",\"c\"]"), "!must have at most 2 members, not 3");
@@ -233,8 +231,7 @@ Test(param, choices_are_compared_after_coercion)
 
 Test(param, choices_may_be_maps_in_any_key_order)
 {
-    struct param_spec spec = {.type = PARAM_VALUE,
-                              .choices = fixture_val("[{\"a\":1,\"b\":2}]")};
+    struct param_spec spec = {.type = PARAM_VALUE, .choices = fixture_val("[{\"a\":1,\"b\":2}]")};
     cr_assert_str_eq(coerce(&spec, "{\"b\":2,\"a\":1}"), "{\"b\":2,\"a\":1}");
 }
 

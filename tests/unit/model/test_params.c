@@ -52,8 +52,9 @@ Test(params, given_values_are_coerced)
 
 Test(params, typed_texts_win)
 {
-    cr_assert_str_eq(bind("{\"month\":\"x\",\"rounds\":7}", "{\"month\":\"2001\",\"rounds\":\"8\"}"),
-                     "{\"month\":\"2001\",\"rounds\":8,\"limit\":null}");
+    cr_assert_str_eq(
+        bind("{\"month\":\"x\",\"rounds\":7}", "{\"month\":\"2001\",\"rounds\":\"8\"}"),
+        "{\"month\":\"2001\",\"rounds\":8,\"limit\":null}");
 }
 
 Test(params, null_counts_as_not_given)
@@ -67,8 +68,8 @@ Test(params, null_counts_as_not_given)
 
 Test(params, null_is_a_value_for_a_required_value)
 {
-    static const struct param_spec any = {.name = {"any", 3}, .type = PARAM_VALUE,
-                                          .required = true};
+    static const struct param_spec any = {
+        .name = {"any", 3}, .type = PARAM_VALUE, .required = true};
     CLEANUP_BUF struct buf out = BUF_INIT(100);
     struct diag_list *problems = diag_new("", STR_NONE);
     cr_assert_eq(params_bind(&any, 1, fixture_val("{\"any\":null}"), VAL_NONE, &out, problems), 0);
@@ -140,8 +141,12 @@ Test(params, schema_never_shows_a_secret_default)
 
 Test(params, schema_puts_bounds_of_lists_on_their_members)
 {
-    static const struct param_spec list = {.name = {"n", 1}, .type = PARAM_INT, .list = true,
-                                           .min = {fifty, 1}, .length_min = 1, .length_max = 9};
+    static const struct param_spec list = {.name = {"n", 1},
+                                           .type = PARAM_INT,
+                                           .list = true,
+                                           .min = {fifty, 1},
+                                           .length_min = 1,
+                                           .length_max = 9};
     CLEANUP_BUF struct buf out = BUF_INIT(4096);
     cr_assert_eq(params_schema(&list, 1, &out), 0);
     cr_assert(strstr(fixture_json(out.data, out.len),

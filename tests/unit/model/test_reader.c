@@ -26,11 +26,17 @@ static const char *const words[] = {"one", "two", NULL};
 
 static const struct key rows[] = {
     {.name = "title", .kind = KEY_TEXT, .offset = offsetof(struct form, title), .max = 10},
-    {.name = "name", .kind = KEY_NAME, .offset = offsetof(struct form, name), .max = 10,
+    {.name = "name",
+     .kind = KEY_NAME,
+     .offset = offsetof(struct form, name),
+     .max = 10,
      .required = true},
     {.name = "count", .kind = KEY_INT, .offset = offsetof(struct form, count), .min = 1, .max = 5},
     {.name = "flag", .kind = KEY_BOOL, .offset = offsetof(struct form, flag)},
-    {.name = "time", .kind = KEY_DURATION, .offset = offsetof(struct form, time_us), .max = 5000000},
+    {.name = "time",
+     .kind = KEY_DURATION,
+     .offset = offsetof(struct form, time_us),
+     .max = 5000000},
     {.name = "size", .kind = KEY_SIZE, .offset = offsetof(struct form, size), .max = 1 << 20},
     {.name = "word", .kind = KEY_WORD, .offset = offsetof(struct form, word), .words = words},
     {.name = "names", .kind = KEY_NAMES, .offset = offsetof(struct form, names), .max = 3},
@@ -115,8 +121,7 @@ Test(reader, wrong_values_are_reported)
                      "`count` must be an integer from 1 to 5, not \"6\"");
     cr_assert_str_eq(problem_of("{ name: x, flag: yes }"),
                      "`flag` must be true or false, not \"yes\"");
-    cr_assert_str_eq(problem_of("{ name: x, time: 6s }"),
-                     "`time` must be from 0 s to 5 s, not 6s");
+    cr_assert_str_eq(problem_of("{ name: x, time: 6s }"), "`time` must be from 0 s to 5 s, not 6s");
     cr_assert_str_eq(problem_of("{ name: x, size: 2MiB }"),
                      "`size` must be from 0 to 1048576 bytes, not 2MiB");
     cr_assert_str_eq(problem_of("{ name: x, size: big }"),

@@ -57,16 +57,16 @@ struct scalar_case {
 ParameterizedTestParameters(yaml, a_plain_scalar_has_the_type_of_the_core_schema)
 {
     static struct scalar_case cases[] = {
-        {"no", YAML_TYPE_STRING},     {"yes", YAML_TYPE_STRING},   {"on", YAML_TYPE_STRING},
-        {"off", YAML_TYPE_STRING},    {"y", YAML_TYPE_STRING},     {"null", YAML_TYPE_NULL},
-        {"~", YAML_TYPE_NULL},        {"Null", YAML_TYPE_NULL},    {"nULL", YAML_TYPE_STRING},
-        {"true", YAML_TYPE_BOOL},     {"False", YAML_TYPE_BOOL},   {"tRUE", YAML_TYPE_STRING},
-        {"0", YAML_TYPE_INT},         {"-17", YAML_TYPE_INT},      {"+5", YAML_TYPE_INT},
-        {"007", YAML_TYPE_INT},       {"0o17", YAML_TYPE_INT},     {"0x1F", YAML_TYPE_INT},
-        {"0b1", YAML_TYPE_STRING},    {"1_000", YAML_TYPE_STRING}, {"1.5", YAML_TYPE_FLOAT},
-        {".5", YAML_TYPE_FLOAT},      {"1.", YAML_TYPE_FLOAT},     {"1e3", YAML_TYPE_FLOAT},
-        {"-.inf", YAML_TYPE_FLOAT},   {".nan", YAML_TYPE_FLOAT},   {"-.nan", YAML_TYPE_STRING},
-        {".", YAML_TYPE_STRING},      {"-", YAML_TYPE_STRING},     {"1e", YAML_TYPE_STRING},
+        {"no", YAML_TYPE_STRING},       {"yes", YAML_TYPE_STRING},     {"on", YAML_TYPE_STRING},
+        {"off", YAML_TYPE_STRING},      {"y", YAML_TYPE_STRING},       {"null", YAML_TYPE_NULL},
+        {"~", YAML_TYPE_NULL},          {"Null", YAML_TYPE_NULL},      {"nULL", YAML_TYPE_STRING},
+        {"true", YAML_TYPE_BOOL},       {"False", YAML_TYPE_BOOL},     {"tRUE", YAML_TYPE_STRING},
+        {"0", YAML_TYPE_INT},           {"-17", YAML_TYPE_INT},        {"+5", YAML_TYPE_INT},
+        {"007", YAML_TYPE_INT},         {"0o17", YAML_TYPE_INT},       {"0x1F", YAML_TYPE_INT},
+        {"0b1", YAML_TYPE_STRING},      {"1_000", YAML_TYPE_STRING},   {"1.5", YAML_TYPE_FLOAT},
+        {".5", YAML_TYPE_FLOAT},        {"1.", YAML_TYPE_FLOAT},       {"1e3", YAML_TYPE_FLOAT},
+        {"-.inf", YAML_TYPE_FLOAT},     {".nan", YAML_TYPE_FLOAT},     {"-.nan", YAML_TYPE_STRING},
+        {".", YAML_TYPE_STRING},        {"-", YAML_TYPE_STRING},       {"1e", YAML_TYPE_STRING},
         {"12:30:45", YAML_TYPE_STRING}, {"2001-01", YAML_TYPE_STRING}, {"1.2.3", YAML_TYPE_STRING},
     };
     return cr_make_param_array(struct scalar_case, cases, sizeof(cases) / sizeof(cases[0]));
@@ -75,7 +75,8 @@ ParameterizedTestParameters(yaml, a_plain_scalar_has_the_type_of_the_core_schema
 ParameterizedTest(struct scalar_case *one, yaml, a_plain_scalar_has_the_type_of_the_core_schema)
 {
     char text[64];
-    snprintf(text, sizeof(text), "a: %s\n", one->text[0] == '-' && !one->text[1] ? "\"-\"" : one->text);
+    snprintf(text, sizeof(text), "a: %s\n",
+             one->text[0] == '-' && !one->text[1] ? "\"-\"" : one->text);
     struct reading reading = read_text(text);
     cr_assert_eq(reading.err, 0);
     cr_assert_eq(yaml_get(reading.root, "a")->type, one->type, "%s is %s", one->text,
@@ -281,10 +282,11 @@ Test(yaml, a_hundred_thousand_open_brackets_are_refused_quickly)
 
 Test(yaml, aliases_may_not_nest_deeper_than_the_limit)
 {
-    struct reading reading = read_text("- &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]"
-                                       "]]]]]]]\n"
-                                       "- [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]"
-                                       "]]]]]]]]\n");
+    struct reading reading =
+        read_text("- &a [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]]"
+                  "]]]]]]]\n"
+                  "- [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]"
+                  "]]]]]]]]\n");
     cr_assert_eq(reading.err, ERR_LIMIT);
 }
 
