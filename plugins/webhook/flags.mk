@@ -1,0 +1,1 @@
+PLUGIN_LIBS_webhook := -lcurl -ljansson -lsodium
