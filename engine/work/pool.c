@@ -215,7 +215,10 @@ unsigned pool_room(struct pool *pool, struct pool_plugin *plugin, bool isolated)
     unsigned count = pool_room_count(pool, plugin, isolated);
 
     if (count == 0 && !plugin->wants[isolated]) {
-        pool->wants_count += !plugin->wants[0] && !plugin->wants[1];
+        if (!plugin->wish) {
+            plugin->wish = ++pool->last_wish;
+            pool->wants_count++;
+        }
         plugin->wants[isolated] = true;
         pool_room_beg(pool, plugin);
         /* Running calls become long ones by time alone. */
@@ -236,7 +239,10 @@ static void offer_room(struct pool *pool)
                 continue;
             }
             plugin->wants[isolated] = false;
-            pool->wants_count -= !plugin->wants[0] && !plugin->wants[1];
+            if (!plugin->wants[0] && !plugin->wants[1]) {
+                plugin->wish = 0;
+                pool->wants_count--;
+            }
             pool->callbacks.on_room(pool->callbacks.user, plugin);
         }
     }
@@ -449,7 +455,7 @@ static void on_timer(uv_timer_t *handle)
 static void tick_plugin(struct pool *pool, struct pool_plugin *plugin, int64_t now,
                         int64_t late_us)
 {
-    bool wants = plugin->wants[0] || plugin->wants[1];
+    bool wants = plugin->wish != 0;
 
     if (wants && plugin->start_after_us > now) {
         pool_watch(pool, plugin->start_after_us);

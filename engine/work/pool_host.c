@@ -698,11 +698,12 @@ static void step_silence(struct pool_host *host, int64_t now_us, int64_t *due_us
         doom(host, DOOM_SILENT, "it did not answer any more, stopped or starved");
         return;
     }
-    if (now_us >= host->pinged_us + POOL_HOST_PING_MS * 1000) {
+    int64_t ping_us = host->config->silence_us / POOL_HOST_PINGS;
+    if (now_us >= host->pinged_us + ping_us) {
         host->pinged_us = now_us;
         proc_control(host->proc, FRAME_PING, (uint64_t)now_us);
     }
-    soonest(due_us, host->pinged_us + POOL_HOST_PING_MS * 1000);
+    soonest(due_us, host->pinged_us + ping_us);
     soonest(due_us, quiet_since_us + host->config->silence_us);
 }
 

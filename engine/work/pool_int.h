@@ -37,7 +37,8 @@ struct pool_plugin {
     int64_t body_us; /* moving average, -1 before the first */
     unsigned failed_starts; /* in a row */
     int64_t start_after_us;
-    bool wants[2]; /* pool_room() said 0; [1]: for isolated calls */
+    bool wants[2];    /* pool_room() said 0; [1]: for isolated calls */
+    uint64_t wish;    /* number of the oldest of these, to serve them in order; 0: none */
 };
 
 struct pool {
@@ -54,6 +55,7 @@ struct pool {
     struct pool_plugin *plugins;
     unsigned hosts_count;
     unsigned wants_count; /* plugins with a wish */
+    uint64_t last_wish;
     uv_prepare_t before_block;
     uv_timer_t timer;
     int64_t timer_due_us; /* INT64_MAX: not armed */

@@ -19,6 +19,7 @@ static unsigned startable(struct pool *pool, const struct pool_plugin *plugin, b
 static unsigned hosts_wanted(const struct pool *pool, const struct pool_plugin *plugin,
                              bool isolated, unsigned *ret_have);
 static unsigned places_left(const struct pool *pool, const struct pool_plugin *plugin);
+static unsigned places_promised(const struct pool *pool, const struct pool_plugin *plugin);
 static bool evict_one(struct pool *pool, const struct pool_plugin *for_plugin);
 static struct pool_host *start_host(struct pool *pool, struct pool_plugin *plugin, bool isolated,
                                     struct err_text *reterr_why);
@@ -104,6 +105,8 @@ static unsigned startable(struct pool *pool, const struct pool_plugin *plugin, b
         return 0;
     }
     unsigned places = places_left(pool, plugin);
+    unsigned promised = places_promised(pool, plugin);
+    places = places > promised ? places - promised : 0;
     return wanted - have < places ? wanted - have : places;
 }
 
@@ -140,6 +143,21 @@ static unsigned places_left(const struct pool *pool, const struct pool_plugin *p
         }
     }
     return taken < pool->config.hosts_max ? pool->config.hosts_max - taken : 0;
+}
+
+/* Places that other plugins have asked for before, having none. */
+static unsigned places_promised(const struct pool *pool, const struct pool_plugin *plugin)
+{
+    unsigned promised = 0;
+
+    if (pool->wants_count == 0) {
+        return 0;
+    }
+    for (const struct pool_plugin *other = pool->plugins; other; other = other->next) {
+        promised += other != plugin && other->wish && other->hosts_count == 0 &&
+                    (!plugin->wish || other->wish < plugin->wish);
+    }
+    return promised;
 }
 
 void pool_room_beg(struct pool *pool, struct pool_plugin *plugin)
