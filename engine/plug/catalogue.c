@@ -245,7 +245,7 @@ static bool slot_fresh(const struct slot *slot, const char *path, int64_t wall_u
     }
     int64_t age_us = wall_us - slot->probed_us;
     return slot->result.status == PROBE_OK ||
-           (age_us >= 0 && age_us < (int64_t)CATALOGUE_REFUSED_MS * 1000);
+           (age_us >= 0 && age_us < (int64_t)CATALOGUE_RETRY_MS * 1000);
 }
 
 /* Brings the slot of <path> up to date. */
@@ -493,8 +493,9 @@ int catalogue_pin(struct catalogue *catalogue, const struct hash *hash,
     if (err < 0) {
         return err;
     }
+    int64_t wall_us = clock_wall_us(&clock_real);
     return copies_describe(catalogue->copies, hash, NULL, catalogue->describe, catalogue->user,
-                           clock_wall_us(&clock_real), CATALOGUE_REFUSED_MS, ret_plugin,
+                           wall_us - (int64_t)CATALOGUE_REFUSED_MS * 1000, wall_us, ret_plugin,
                            reterr_why);
 }
 

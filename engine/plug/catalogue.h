@@ -37,7 +37,8 @@ enum {
     CATALOGUE_FILE_SIZE_MAX = 64 * 1024 * 1024, /* bytes of a plugin file */
     CATALOGUE_FILES_MAX = 1024,                 /* `*.so` files in one directory */
     CATALOGUE_SETTLE_MS = 2000,   /* a file this young may change again without a newer time */
-    CATALOGUE_REFUSED_MS = 60000, /* how long other processes believe a refusal by door 3 */
+    CATALOGUE_REFUSED_MS = 60000, /* how long other processes believe a refusal by door 3 ... */
+    CATALOGUE_RETRY_MS = 600000,  /* ... and this one any refusal, while the file is untouched */
 };
 
 enum catalogue_status {

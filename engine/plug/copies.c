@@ -188,19 +188,19 @@ int copies_plugin(struct copies *copies, const struct hash *hash, const char *so
     return 0;
 }
 
-/* True and the sentence when this content was refused less than <refused_ms> ago. */
-static bool recently_refused(const char *path, int64_t wall_us, int64_t refused_ms,
+/* True and the sentence when this content was refused between the two times. */
+static bool recently_refused(const char *path, int64_t from_us, int64_t to_us,
                              struct err_text *reterr_why)
 {
     CLEANUP_BUF struct buf text = BUF_INIT(ERR_TEXT_SIZE);
     struct stat info;
-    int64_t age_us;
+    int64_t written_us;
 
     if (lstat(path, &info) < 0) {
         return false;
     }
-    age_us = wall_us - (int64_t)info.st_mtim.tv_sec * 1000000 - info.st_mtim.tv_nsec / 1000;
-    if (age_us < 0 || age_us > refused_ms * 1000 || file_read(path, &text, NULL) < 0 ||
+    written_us = (int64_t)info.st_mtim.tv_sec * 1000000 + info.st_mtim.tv_nsec / 1000;
+    if (written_us < from_us || written_us > to_us || file_read(path, &text, NULL) < 0 ||
         !str_utf8_ok(buf_str(&text))) {
         return false;
     }
@@ -244,7 +244,7 @@ static int find_out(struct copies *copies, const struct hash *hash, const char *
 int copies_describe(struct copies *copies, const struct hash *hash, const char *source_path,
                     int (*describe)(void *user, const char *copy_path, struct buf *ret_msgpack,
                                     struct err_text *reterr_why),
-                    void *user, int64_t wall_us, int64_t refused_ms,
+                    void *user, int64_t from_us, int64_t to_us,
                     const struct plug_plugin **ret_plugin, struct err_text *reterr_why)
 {
     CLEANUP_FREE char *refused_path = path_of(copies, hash, "refused");
@@ -252,7 +252,7 @@ int copies_describe(struct copies *copies, const struct hash *hash, const char *
     if (copies_plugin(copies, hash, source_path, ret_plugin, NULL) == 0) {
         return 0;
     }
-    if (recently_refused(refused_path, wall_us, refused_ms, reterr_why)) {
+    if (recently_refused(refused_path, from_us, to_us, reterr_why)) {
         return ERR_PLUGIN_REFUSED;
     }
     if (describe == NULL) {

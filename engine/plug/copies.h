@@ -56,14 +56,14 @@ int copies_plugin(struct copies *copies, const struct hash *hash, const char *so
 
 /*
  * The same, but lets <describe> find out when no descriptor is known, and keeps the answer.
- * Refusals (ERR_PLUGIN_REFUSED, ERR_PLUGIN_ABI, ERR_TIMEOUT) are kept for <refused_ms> before
- * <wall_us>, and come back as ERR_PLUGIN_REFUSED then. ERR_UNAVAILABLE when <describe> is NULL; its
- * own errors.
+ * Refusals (ERR_PLUGIN_REFUSED, ERR_PLUGIN_ABI, ERR_TIMEOUT) are kept, too: one that was written
+ * between <from_us> and <to_us> (wall clock) comes back as ERR_PLUGIN_REFUSED without a process.
+ * ERR_UNAVAILABLE when <describe> is NULL; its own errors.
  */
 int copies_describe(struct copies *copies, const struct hash *hash, const char *source_path,
                     int (*describe)(void *user, const char *copy_path, struct buf *ret_msgpack,
                                     struct err_text *reterr_why),
-                    void *user, int64_t wall_us, int64_t refused_ms,
+                    void *user, int64_t from_us, int64_t to_us,
                     const struct plug_plugin **ret_plugin, struct err_text *reterr_why);
 
 #endif

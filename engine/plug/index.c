@@ -255,10 +255,15 @@ bool index_stamp_same(const struct index_stamp *a, const struct index_stamp *b)
            a->changed_ns == b->changed_ns && a->touched_ns == b->touched_ns;
 }
 
-bool index_stamp_settled(const struct index_stamp *stamp, int64_t wall_us, int64_t settle_ms)
+int64_t index_stamp_us(const struct index_stamp *stamp)
 {
     int64_t newest_ns =
         stamp->changed_ns > stamp->touched_ns ? stamp->changed_ns : stamp->touched_ns;
 
-    return newest_ns / 1000 + settle_ms * 1000 < wall_us;
+    return newest_ns / 1000;
+}
+
+bool index_stamp_settled(const struct index_stamp *stamp, int64_t wall_us, int64_t settle_ms)
+{
+    return index_stamp_us(stamp) + settle_ms * 1000 < wall_us;
 }

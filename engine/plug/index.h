@@ -67,6 +67,8 @@ void index_sweep(struct index *index, bool (*keep)(void *user, const char *path)
 /* The stamp of a file. */
 struct index_stamp index_stamp_of(const struct stat *info);
 bool index_stamp_same(const struct index_stamp *a, const struct index_stamp *b);
+/* When the file was last changed in any way, in microseconds of the wall clock. */
+int64_t index_stamp_us(const struct index_stamp *stamp);
 
 /*
  * True when the stamp can be believed: a file that changed within <settle_ms> before <wall_us> may

@@ -248,8 +248,12 @@ static int pass_descriptor(const struct probe *probe, const char *path,
 {
     const struct plug_plugin *plugin = NULL;
     struct err_text why = {""};
-    int err = copies_describe(probe->copies, &entry->hash, path, probe->describe, probe->user,
-                              probe->wall_us, probe->refused_ms, &plugin, &why);
+    /* Whoever touches a refused file wants it to be looked at again. */
+    int64_t from_us = index_stamp_us(&result->stamp);
+    int64_t recent_us = probe->wall_us - probe->refused_ms * 1000;
+    int err =
+        copies_describe(probe->copies, &entry->hash, path, probe->describe, probe->user,
+                        from_us > recent_us ? from_us : recent_us, probe->wall_us, &plugin, &why);
 
     memcpy(result->name, entry->name, sizeof result->name);
     memcpy(result->version, entry->version, sizeof result->version);

@@ -43,8 +43,8 @@ TestSuite(copies, .init = enter, .fini = leave);
 static int describe_at(int64_t seconds, const struct plug_plugin **ret_plugin,
                        struct err_text *ret_why)
 {
-    return copies_describe(copies, &hash, "/p/csv.so", sample_describe, NULL, seconds * 1000000,
-                           60000, ret_plugin, ret_why);
+    return copies_describe(copies, &hash, "/p/csv.so", sample_describe, NULL,
+                           (seconds - 60) * 1000000, seconds * 1000000, ret_plugin, ret_why);
 }
 
 /* Forgets everything that is only in memory. */
@@ -143,7 +143,7 @@ Test(copies, without_a_process_an_unknown_content_is_unavailable)
 {
     const struct plug_plugin *plugin = NULL;
 
-    cr_expect_eq(copies_describe(copies, &hash, NULL, NULL, NULL, 1, 60000, &plugin, NULL),
+    cr_expect_eq(copies_describe(copies, &hash, NULL, NULL, NULL, 0, 1, &plugin, NULL),
                  ERR_UNAVAILABLE);
     cr_expect_null(plugin);
 }
@@ -218,7 +218,6 @@ Test(copies, an_answer_that_is_not_a_descriptor_is_refused)
 {
     const struct plug_plugin *plugin = NULL;
 
-    cr_expect_eq(
-        copies_describe(copies, &hash, NULL, describe_nonsense, NULL, 1, 60000, &plugin, NULL),
-        ERR_PLUGIN_REFUSED);
+    cr_expect_eq(copies_describe(copies, &hash, NULL, describe_nonsense, NULL, 0, 1, &plugin, NULL),
+                 ERR_PLUGIN_REFUSED);
 }

@@ -186,6 +186,19 @@ Test(probe, passes_on_what_the_child_says)
     cr_expect_str_eq(result.name, "csv");
 }
 
+Test(probe, looks_again_at_a_refused_file_that_was_touched)
+{
+    probe.wall_us -= INT64_C(1000000) * (LATER_S - 10);
+    sample_write("plugins/csv.so", "csv", "1.0", "");
+    sample_fail("csv", ERR_PLUGIN_REFUSED, "no libfoo.so");
+    (void)look();
+    (void)look();
+    cr_assert_eq(sample_described, 1);
+    sample_declare("csv", "csv.read");
+    sample_write("plugins/csv.so", "csv", "1.0", "");
+    cr_expect_eq(look().status, PROBE_OK);
+}
+
 Test(probe, waits_when_no_process_may_be_started)
 {
     sample_write("plugins/csv.so", "csv", "1.0", "");
