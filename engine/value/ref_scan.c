@@ -320,6 +320,11 @@ int ref_scan(struct arena *arena, struct str text, struct ref_scan *ret_scan, si
              struct err_text *reterr_why)
 {
     must(arena && ret_scan && reterr_offset);
+    const char *nul = text.len > 0 ? memchr(text.ptr, '\0', text.len) : NULL;
+    if (nul) {
+        *reterr_offset = (size_t)(nul - text.ptr);
+        return err_set(reterr_why, ERR_PARSE, "There is a NUL character in the expression.");
+    }
     struct walk walk = {.text = text, .arena = arena, .reterr_why = reterr_why};
     int err = walk_all(&walk);
     if (err) {

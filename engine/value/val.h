@@ -44,8 +44,8 @@ enum val_type {
 
 struct val_limits {
     size_t bytes_max;
-    uint32_t nodes_max;
-    uint32_t depth_max;
+    uint32_t nodes_max; /* members of lists and maps at all levels together, keys not counted */
+    uint32_t depth_max; /* containers inside each other; at most VAL_DEPTH_WRAPPED_MAX counts */
 };
 
 /* What a task may hand over or receive: 64 MiB, 1,000,000 nodes, depth 32. */

@@ -189,6 +189,14 @@ Test(ref, unbalanced_expressions_are_refused_at_the_right_place)
     cr_assert_str_eq(uses(" # only a comment"), "!0");
 }
 
+Test(ref, a_nul_character_is_refused)
+{
+    struct ref_scan scan;
+    size_t offset = 0;
+    cr_assert_eq(ref_scan(&arena, STR("1 + \0 2"), &scan, &offset, &why), ERR_PARSE);
+    cr_assert_eq(offset, 4);
+}
+
 Test(ref, names_are_demanded_where_there_must_be_one)
 {
     cr_assert_str_eq(uses("1 + (steps | length)"), "!5");
