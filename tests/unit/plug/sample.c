@@ -1,7 +1,7 @@
 /*
  * Plugin files made by hand. See sample.h.
  */
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 #include <elf.h>
 #include <stdio.h>
@@ -9,10 +9,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include <criterion/criterion.h>
-
 #include "base/file.h"
 #include "base/mem.h"
+#include "base/must.h"
 #include "plug/catalogue.h"
 #include "plug/descriptor.h"
 #include "plug/manifest.h"
@@ -36,11 +35,11 @@ static size_t declared_count;
 void sample_enter(void)
 {
     snprintf(sample_home, sizeof sample_home, "/tmp/leat-plug.XXXXXX");
-    cr_assert_not_null(mkdtemp(sample_home));
+    must(mkdtemp(sample_home) != NULL);
     CLEANUP_FREE char *plugins = sample_path("plugins");
     CLEANUP_FREE char *bundled = sample_path("bundled");
-    cr_assert_eq(file_mkdirs(plugins, 0755, NULL), 0);
-    cr_assert_eq(file_mkdirs(bundled, 0755, NULL), 0);
+    must(file_mkdirs(plugins, 0755, NULL) == 0);
+    must(file_mkdirs(bundled, 0755, NULL) == 0);
 }
 
 void sample_leave(void)
@@ -87,7 +86,7 @@ void sample_write_bytes(const char *place, const void *bytes, size_t len)
 {
     CLEANUP_FREE char *path = sample_path(place);
 
-    cr_assert_eq(file_write(path, bytes, len, 0600, NULL), 0);
+    must(file_write(path, bytes, len, 0600, NULL) == 0);
 }
 
 void sample_write(const char *place, const char *name, const char *version, const char *salt)
@@ -114,7 +113,7 @@ static struct declared *entry_of(const char *name)
             return &declared[i];
         }
     }
-    cr_assert_lt(declared_count, DECLARED_MAX);
+    must(declared_count < DECLARED_MAX);
     declared_count++;
     snprintf(declared[declared_count - 1].name, sizeof declared[0].name, "%s", name);
     return &declared[declared_count - 1];
@@ -151,8 +150,8 @@ int sample_describe(void *user, const char *copy_path, struct buf *ret_msgpack,
 
     (void)user;
     sample_described++;
-    cr_assert_eq(file_read(copy_path, &file, NULL), 0);
-    cr_assert_eq(manifest_read(file.data, file.len, &manifest, NULL, NULL), 0);
+    must(file_read(copy_path, &file, NULL) == 0);
+    must(manifest_read(file.data, file.len, &manifest, NULL, NULL) == 0);
     struct declared *entry = entry_of(manifest.name);
     if (entry->err != 0) {
         return err_set(reterr_why, entry->err, "%s", entry->text);

@@ -13,7 +13,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 static struct catalogue *catalogue;
 

@@ -12,7 +12,7 @@
 
 #include "base/file.h"
 #include "base/mem.h"
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 static struct copies *copies;
 static struct hash hash;

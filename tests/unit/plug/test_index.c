@@ -11,7 +11,7 @@
 #include <criterion/criterion.h>
 
 #include "base/mem.h"
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 TestSuite(index, .init = sample_enter, .fini = sample_leave);
 

@@ -9,7 +9,7 @@
 
 #include <criterion/criterion.h>
 
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 /* A sample file on the heap, so that reading past its end is noticed. */
 struct file {

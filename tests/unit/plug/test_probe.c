@@ -15,7 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "plug/catalogue.h"
-#include "sample.h"
+#include "tests/unit/plug/sample.h"
 
 enum { LATER_S = 100 };
 
