@@ -52,7 +52,8 @@ static const struct flow_dep *dep_find(const struct flow_step *step, uint32_t ea
     return &step->deps[low];
 }
 
-/* Ends a task that can not run because <earlier> did not complete. */
+/* Ends a task that can not run because <earlier> did not complete, and the children that it may
+ * have from before a manual retry. */
 static void upstream_failed(struct core *core, struct run *run, struct task *task, uint32_t earlier)
 {
     CLEANUP_BUF struct buf text = BUF_INIT(CORE_TEXT_MAX);
@@ -61,6 +62,14 @@ static void upstream_failed(struct core *core, struct run *run, struct task *tas
                state_name((enum state)run->tasks[earlier].state));
     attempt_finish(core, run, task, STATE_UPSTREAM_FAILED, "upstream.failed", buf_cstr(&text),
                    VAL_NONE);
+    const struct run_step *step = &run->steps[task->index];
+    for (uint32_t index = 0; index < step->child_count; index++) {
+        struct task *child = &run->tasks[step->first_child + index];
+        if (child->place != CORE_PLACE_OVER) {
+            attempt_finish(core, run, child, STATE_UPSTREAM_FAILED, "upstream.failed",
+                           buf_cstr(&text), VAL_NONE);
+        }
+    }
 }
 
 /* What <task> waits for now: a number of dependencies, or HOPELESS. */
@@ -138,7 +147,8 @@ void advance_map(struct core *core, struct run *run, struct task *map)
 {
     const struct run_step *step = &run->steps[map->index];
     must(step->children_done <= step->child_count);
-    if (step->children_done < step->child_count) {
+    /* A map whose list is kept for a retry can end before its children, see upstream_failed(). */
+    if (step->children_done < step->child_count || map->place != CORE_PLACE_AT_WORK) {
         return;
     }
     if (step->children_bad == 0) {
@@ -225,6 +235,7 @@ static const char *failure_words(enum state state)
 /* The run enters its end state; whoever waits for it hears of it. */
 static void run_over(struct core *core, struct run *run, enum state state)
 {
+    run->kill_state = STATE_NONE;
     decide_run_state(core, run, state);
     attempt_child_over(core, run);
     decide(core, (struct core_decision){

@@ -252,6 +252,21 @@ static void slot_give(struct core *core, struct run *run, struct task *task)
     lane_queue_push(lane_get(core, task->lane), entry_of(run, task), entry_alive, core);
 }
 
+/* Lets a task have its turn: the drive prepares it. */
+static void turn_give(struct core *core, struct run *run, struct task *task)
+{
+    bool map = core_task_is_map(run, task);
+    if (map && run->steps[task->index].child_count > 0) {
+        /* The list is known from before a manual retry. */
+        queue_place(core, run, task, CORE_PLACE_AT_WORK);
+        decide_task_state(core, run, task, STATE_RUNNING);
+        queue_children(run, task);
+        return;
+    }
+    queue_place(core, run, task, CORE_PLACE_PREPARING);
+    decide_task(core, run, task, map ? CORE_DO_MAP : CORE_DO_PREPARE);
+}
+
 void queue_pump(struct core *core, struct run *run)
 {
     while (run->active < run->width && run->for_width.head != CORE_NO_TASK) {
@@ -262,8 +277,7 @@ void queue_pump(struct core *core, struct run *run)
         if (!task) {
             return;
         }
-        queue_place(core, run, task, CORE_PLACE_PREPARING);
-        decide_task(core, run, task, core_task_is_map(run, task) ? CORE_DO_MAP : CORE_DO_PREPARE);
+        turn_give(core, run, task);
     }
 }
 

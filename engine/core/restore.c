@@ -192,7 +192,8 @@ static bool map_ok(const struct run *run, const struct task *task)
     const struct run_step *step = &run->steps[task->step];
     switch ((enum state)task->state) {
     case STATE_PENDING:
-        return step->child_count == 0;
+        /* A manual retry keeps the list. */
+        return step->child_count == 0 || !children_over(run, step);
     case STATE_RUNNING:
     case STATE_CANCELLING:
         return step->child_count > 0;
@@ -283,9 +284,6 @@ static void reset_task(struct core *core, struct run *run, struct task *task)
     task->started_us = 0;
     task->epoch++;
     decide_task_reset(core, run, task);
-    if (core_task_is_map(run, task) && run->steps[task->step].child_count > 0) {
-        decide_task_state(core, run, task, STATE_RUNNING);
-    }
 }
 
 /* Puts an ended run back to the beginning, but for the steps that have completed. */

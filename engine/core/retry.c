@@ -66,9 +66,9 @@ int64_t retry_delay_us(const struct flow_retry *policy, uint32_t failed, int64_t
     if (delay < (double)RETRY_DELAY_US_MAX) {
         delay_us = delay > 0 ? (int64_t)delay : 0;
     }
-    int64_t wish_us = wish_ms < RETRY_WISH_US_MAX / 1000 ? wish_ms * 1000 : RETRY_WISH_US_MAX;
-    if (wish_ms > 0 && wish_us > delay_us) {
-        delay_us = wish_us;
+    if (wish_ms <= 0) {
+        return delay_us;
     }
-    return delay_us;
+    int64_t wish_us = wish_ms < RETRY_WISH_US_MAX / 1000 ? wish_ms * 1000 : RETRY_WISH_US_MAX;
+    return wish_us > delay_us ? wish_us : delay_us;
 }

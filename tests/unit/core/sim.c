@@ -214,8 +214,7 @@ static void check_run(struct sim *sim, struct run *run)
         if (task->place != CORE_PLACE_FOR_HOST) {
             map_remove(sim->stamps, MAP_KEY(key));
         } else if (!map_get(sim->stamps, MAP_KEY(key))) {
-            bool returned = task->started_us > 0 && task->attempt > 0;
-            map_put(sim->stamps, MAP_KEY(key), (void *)(uintptr_t)(returned ? 1 : sim->now));
+            map_put(sim->stamps, MAP_KEY(key), (void *)(uintptr_t)sim->now);
         }
     }
     cr_assert_eq(run->active, active);
@@ -374,6 +373,11 @@ int sim_apply(struct sim *sim, struct core_event *event)
 {
     event->wall_us = sim->wall_us;
     int err = core_apply(sim->core, event, &sim->out, NULL);
+    if (!err && event->type == CORE_RETURNED) {
+        /* Who is handed back goes to the front. */
+        struct row_key key = {event->run, event->task};
+        map_put(sim->stamps, MAP_KEY(key), (void *)(uintptr_t)1);
+    }
     take_decisions(sim);
     return err;
 }
@@ -514,8 +518,8 @@ static bool answerable(const struct sim *sim, const struct sim_todo *todo)
     switch (todo->ask) {
     case SIM_ASK_TIMER:
         /* Timeouts ring for attempts that hang, and too late for all others. */
-        return todo->timer == CORE_TIMER_RETRY || plan == SIM_HANG || task->epoch != todo->epoch ||
-               task->place == CORE_PLACE_OVER;
+        return todo->timer == CORE_TIMER_RETRY || (sim->ring_timeouts && plan == SIM_HANG) ||
+               task->epoch != todo->epoch || task->place == CORE_PLACE_OVER;
     case SIM_ASK_RUN:
         return (plan != SIM_HANG && plan != SIM_DEAF) || (todo->killed && plan != SIM_DEAF);
     case SIM_ASK_PREPARE:
@@ -551,6 +555,9 @@ static int answer(struct sim *sim, const struct sim_todo *todo)
         break;
     case SIM_ASK_SUBMIT: {
         struct run *child = NULL;
+        if (task->epoch != todo->epoch || task->place != CORE_PLACE_SUBMITTING) {
+            return ERR_CONFLICT;
+        }
         return submit(sim, run->flow->steps[task->step].target, todo, &child);
     }
     case SIM_ASK_OUTPUT:
@@ -643,6 +650,18 @@ int sim_end(struct sim *sim, struct run *run, const char *task_name, enum core_o
     return sim_apply(sim, &event);
 }
 
+int sim_return(struct sim *sim, size_t index)
+{
+    const struct sim_todo *todo = &sim->todo[sim->todo_first + index];
+    if (todo->ask != SIM_ASK_RUN) {
+        return ERR_CONFLICT;
+    }
+    struct sim_todo taken = todo_take(sim, index);
+    struct core_event event = {
+        .type = CORE_RETURNED, .run = taken.run, .task = taken.task, .epoch = taken.epoch};
+    return sim_apply(sim, &event);
+}
+
 int sim_cancel(struct sim *sim, struct run *run)
 {
     struct core_event event = {
@@ -682,20 +701,27 @@ static struct run *restore_begin(struct sim *sim, uint64_t number)
     return run;
 }
 
+/* The highest number of a run in <core>. */
+static uint64_t last_number(const struct core *core)
+{
+    uint64_t last = 0;
+    size_t cursor = 0;
+    const struct run *run = core_run_next(core, &cursor);
+    while (run) {
+        last = run->number > last ? run->number : last;
+        run = core_run_next(core, &cursor);
+    }
+    return last;
+}
+
 void sim_restart(struct sim *sim)
 {
-    struct core *old = sim->core;
-    sim->core = core_new(7, 1);
+    uint64_t last = last_number(sim->core);
+    core_free(sim->core);
+    sim->core = core_new(7, last + 1);
     sim->todo_count = 0;
     map_free(sim->stamps);
     sim->stamps = map_new();
-    uint64_t last = 0;
-    size_t cursor = 0;
-    struct run *run = core_run_next(old, &cursor);
-    while (run) {
-        last = run->number > last ? run->number : last;
-        run = core_run_next(old, &cursor);
-    }
     for (uint64_t number = 1; number <= last; number++) {
         enum state state = recorded_state(sim, number, CORE_NO_TASK);
         if (state != STATE_NONE && !state_terminal(state)) {
@@ -703,20 +729,18 @@ void sim_restart(struct sim *sim)
         }
     }
     for (uint64_t number = 1; number <= last; number++) {
-        struct run *again = core_run(sim->core, number);
-        if (again) {
-            int err = core_restore_end(sim->core, again, false, sim->wall_us, &sim->out, &sim->why);
+        struct run *run = core_run(sim->core, number);
+        if (run) {
+            int err = core_restore_end(sim->core, run, false, sim->wall_us, &sim->out, &sim->why);
             cr_assert_eq(err, 0, "%s", sim->why.text);
             take_decisions(sim);
         }
     }
-    /* Runs that had ended keep their numbers. */
-    while (!core_run(sim->core, last) && last > 0 && core_run_count(sim->core) == 0) {
-        core_free(sim->core);
-        sim->core = core_new(7, last + 1);
-        last = 0;
-    }
-    core_free(old);
+}
+
+void sim_lose(struct sim *sim, uint64_t run)
+{
+    row_find(sim, run, CORE_NO_TASK)->state = STATE_NONE;
 }
 
 struct run *sim_retry(struct sim *sim, uint64_t number)

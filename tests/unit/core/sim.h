@@ -56,6 +56,7 @@ struct sim {
     size_t todo_count;
     size_t todo_cap;
     bool shuffle;
+    bool ring_timeouts;   /* of attempts that hang; otherwise the test does it */
     bool manual_capacity; /* the test gives capacity itself */
     bool no_checks;       /* for large runs */
     struct map *rows;     /* what would be in the store */
@@ -108,11 +109,15 @@ bool sim_step(struct sim *sim);
 int sim_ring(struct sim *sim, enum core_timer timer);
 /* Ends the running attempt of a task in that way; the result of core_apply(). */
 int sim_end(struct sim *sim, struct run *run, const char *task_name, enum core_outcome outcome);
+/* Hands the <index>-th thing to do back, if it is a running attempt; the result of core_apply(). */
+int sim_return(struct sim *sim, size_t index);
 int sim_cancel(struct sim *sim, struct run *run);
 int sim_capacity(struct sim *sim, uint32_t lane, uint32_t room);
 
 /* Everything is lost but the rows: restores all runs that had not ended. */
 void sim_restart(struct sim *sim);
+/* Takes the row of a run away. */
+void sim_lose(struct sim *sim, uint64_t run);
 /* Restores an ended run for another try. Borrowed. */
 struct run *sim_retry(struct sim *sim, uint64_t number);
 
