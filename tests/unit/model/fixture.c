@@ -105,6 +105,16 @@ void parsed_done(struct parsed *parsed)
     free(parsed->problems);
 }
 
+void *fixture_keep(void *memory)
+{
+    static void *kept[16 * 1024];
+    static size_t count;
+    cr_assert_lt(count, sizeof(kept) / sizeof(kept[0]));
+    kept[count] = memory;
+    count++;
+    return memory;
+}
+
 struct val fixture_val(const char *json)
 {
     struct buf out = BUF_INIT(16 * 1024 * 1024);
@@ -112,7 +122,7 @@ struct val fixture_val(const char *json)
     int err = json_parse(str_of(json), &val_limits_task, 0, &out, &why);
     cr_assert_eq(err, 0, "%s", why.text);
     size_t len = 0;
-    uint8_t *bytes = buf_take(&out, &len);
+    uint8_t *bytes = fixture_keep(buf_take(&out, &len));
     return (struct val){bytes, len};
 }
 
@@ -120,5 +130,5 @@ const char *fixture_json(const void *bytes, size_t len)
 {
     struct buf out = BUF_INIT(16 * 1024 * 1024);
     cr_assert_eq(json_print(&out, (struct val){bytes, len}), 0);
-    return (const char *)buf_take(&out, &len);
+    return fixture_keep(buf_take(&out, &len));
 }

@@ -30,10 +30,15 @@ struct parsed fixture_parse(const char *text);
 void parsed_done(struct parsed *parsed);
 #define CLEANUP_PARSED __attribute__((cleanup(parsed_done)))
 
-/* The value that <json> describes, on the heap of the test's process (never freed; tests are
- * processes of their own). */
+/*
+ * Keeps heap memory until the test's process ends, so that helpers may hand out what is inside
+ * without anybody having to free it and the leak checker still finds real leaks. Returns <memory>.
+ */
+void *fixture_keep(void *memory);
+
+/* The value that <json> describes; kept. */
 struct val fixture_val(const char *json);
-/* The JSON text of a packed value, likewise. */
+/* The JSON text of a packed value; kept. */
 const char *fixture_json(const void *bytes, size_t len);
 
 #endif

@@ -16,6 +16,7 @@ static const char *render(struct diag_list *list, bool colour)
     buf_init(&out, 1024 * 1024);
     cr_assert_eq(diag_render(list, colour, &out), 0);
     diag_free(list);
+    fixture_keep((void *)(uintptr_t)buf_cstr(&out));
     return buf_cstr(&out);
 }
 

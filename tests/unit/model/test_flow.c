@@ -71,7 +71,8 @@ static const struct flow *parse_example(void)
     struct parsed parsed = fixture_parse(example);
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
     cr_assert_str_eq(parsed.problems, "");
-    return parsed.flow;
+    fixture_keep(parsed.problems);
+    return fixture_keep(parsed.flow);
 }
 
 Test(flow, the_example_has_its_members)
@@ -292,7 +293,7 @@ Test(flow, names_must_be_names)
 
 Test(flow, a_name_of_ten_thousand_bytes_is_refused)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, "flow: f\nsteps:\n  ? %010000d\n  : { task: csv.read, with: { path: x } }\n",
                1);
     text.data[19] = 'a';
@@ -311,7 +312,7 @@ static struct str make_chain(uint32_t count)
                    index, index - 1);
     }
     size_t len = 0;
-    char *bytes = (char *)buf_take(&text, &len);
+    char *bytes = fixture_keep(buf_take(&text, &len));
     return (struct str){bytes, len};
 }
 
@@ -345,7 +346,7 @@ Test(flow, one_step_more_is_refused)
 
 Test(flow, a_file_one_byte_too_long_is_refused)
 {
-    char *text = malloc(FLOW_TEXT_MAX + 2u);
+    char *text = fixture_keep(malloc(FLOW_TEXT_MAX + 2u));
     memset(text, '\n', FLOW_TEXT_MAX + 1u);
     text[FLOW_TEXT_MAX + 1u] = '\0';
     CLEANUP_PARSED struct parsed parsed = fixture_parse(text);
@@ -354,7 +355,7 @@ Test(flow, a_file_one_byte_too_long_is_refused)
 
 Test(flow, fifty_thousand_mistakes_are_read_in_moments)
 {
-    struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
     buf_printf(&text, "flow: f\nsteps:\n");
     for (int index = 0; index < 50000; index++) {
         buf_printf(&text,

@@ -11,9 +11,11 @@
 /* The problems of a flow whose one step is <step>. */
 static const char *problems_of(const char *step)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, "flow: f\nsteps:\n  a: { %s }\n", step);
-    return fixture_parse(buf_cstr(&text)).problems;
+    struct parsed parsed = fixture_parse(buf_cstr(&text));
+    flow_unref(parsed.flow);
+    return fixture_keep(parsed.problems);
 }
 
 Test(flow_catalogue, a_known_task_with_what_it_needs_is_fine)

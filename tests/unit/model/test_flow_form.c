@@ -14,7 +14,7 @@
 /* A flow whose one step has further keys (in flow style, beginning with a comma). */
 static struct parsed parse_step(const char *keys)
 {
-    struct buf text = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(1024 * 1024);
     buf_printf(&text, "flow: f\nsteps:\n  a: { task: csv.read, with: { path: x } %s }\n", keys);
     return fixture_parse(buf_cstr(&text));
 }
@@ -22,7 +22,7 @@ static struct parsed parse_step(const char *keys)
 /* A flow with one step and further keys of its own. */
 static struct parsed parse_flow(const char *keys)
 {
-    struct buf text = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(1024 * 1024);
     buf_printf(&text, "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\n%s\n", keys);
     return fixture_parse(buf_cstr(&text));
 }
@@ -32,6 +32,8 @@ static const struct flow_step *good_step(const char *keys)
 {
     struct parsed parsed = parse_step(keys);
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
+    fixture_keep(parsed.problems);
+    fixture_keep(parsed.flow);
     return &parsed.flow->steps[0];
 }
 
@@ -39,7 +41,8 @@ static const struct flow *good_flow(const char *keys)
 {
     struct parsed parsed = parse_flow(keys);
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
-    return parsed.flow;
+    fixture_keep(parsed.problems);
+    return fixture_keep(parsed.flow);
 }
 
 Test(flow_form, what_is_not_said_has_its_default)
@@ -270,7 +273,7 @@ Test(flow_form, a_subflow_can_not_be_isolated)
 
 Test(flow_form, one_tag_too_many_is_refused)
 {
-    struct buf keys = BUF_INIT(4096);
+    CLEANUP_BUF struct buf keys = BUF_INIT(4096);
     buf_printf(&keys, "tags: [t0");
     for (int index = 1; index <= FLOW_TAGS_MAX; index++) {
         buf_printf(&keys, ", t%d", index);
@@ -282,7 +285,7 @@ Test(flow_form, one_tag_too_many_is_refused)
 
 Test(flow_form, one_delay_too_many_is_refused)
 {
-    struct buf keys = BUF_INIT(4096);
+    CLEANUP_BUF struct buf keys = BUF_INIT(4096);
     buf_printf(&keys, ", retries: 1, retry_delay: [1");
     for (int index = 1; index <= FLOW_DELAYS_MAX; index++) {
         buf_printf(&keys, ", 1");
@@ -294,7 +297,7 @@ Test(flow_form, one_delay_too_many_is_refused)
 
 Test(flow_form, a_value_nested_too_deep_is_refused)
 {
-    struct buf keys = BUF_INIT(4096);
+    CLEANUP_BUF struct buf keys = BUF_INIT(4096);
     buf_printf(&keys, "output: ");
     for (int index = 0; index < VAL_DEPTH_MAX; index++) {
         buf_printf(&keys, "[");

@@ -14,19 +14,22 @@
 /* The flow of HEAD and <steps>, which has to be right. */
 static const struct flow *parse_good(const char *steps)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, HEAD "%s", steps);
     struct parsed parsed = fixture_parse(buf_cstr(&text));
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
-    return parsed.flow;
+    fixture_keep(parsed.problems);
+    return fixture_keep(parsed.flow);
 }
 
 /* The problems of HEAD and <steps>. */
 static const char *problems_of(const char *steps)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, HEAD "%s", steps);
-    return fixture_parse(buf_cstr(&text)).problems;
+    struct parsed parsed = fixture_parse(buf_cstr(&text));
+    flow_unref(parsed.flow);
+    return fixture_keep(parsed.problems);
 }
 
 /* The one error of HEAD and <steps> has this sentence. */
@@ -260,7 +263,7 @@ Test(flow_link, circles_in_finally_are_found)
 
 Test(flow_link, a_huge_circle_is_one_short_message)
 {
-    struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
     buf_printf(&text, "flow: f\nsteps:\n");
     for (int index = 0; index < 20000; index++) {
         buf_printf(&text, "  s%d: { task: csv.read, with: { path: x }, wait_for: s%d }\n", index,
@@ -274,7 +277,7 @@ Test(flow_link, a_huge_circle_is_one_short_message)
 Test(flow_link, one_dependency_too_many_is_refused)
 {
     /* n steps that each wait for all before have n (n - 1) / 2 dependencies. */
-    struct buf text = BUF_INIT(FLOW_TEXT_MAX);
+    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
     buf_printf(&text, "flow: f\nsteps:\n");
     for (int index = 0; index < 1416; index++) {
         buf_printf(&text, "  s%d: { task: csv.read, with: { path: x }, wait_for: [", index);

@@ -14,7 +14,7 @@
 /* A flow with the declaration `p: <text>`. */
 static struct parsed declare(const char *text)
 {
-    struct buf file = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf file = BUF_INIT(1024 * 1024);
     buf_printf(&file,
                "flow: f\nparams:\n  p: %s\nsteps: { a: { task: csv.read, with: { path: x } } }\n",
                text);
@@ -26,6 +26,8 @@ static const struct param_spec *good(const char *text)
 {
     struct parsed parsed = declare(text);
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
+    fixture_keep(parsed.problems);
+    fixture_keep(parsed.flow);
     return &parsed.flow->params[0];
 }
 
@@ -147,7 +149,7 @@ Test(flow_params, names_must_be_names)
 
 Test(flow_params, one_parameter_too_many_is_refused)
 {
-    struct buf file = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf file = BUF_INIT(1024 * 1024);
     buf_printf(&file, "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\nparams:\n");
     for (int index = 0; index <= FLOW_PARAMS_MAX; index++) {
         buf_printf(&file, "  p%d: 1\n", index);
@@ -158,7 +160,7 @@ Test(flow_params, one_parameter_too_many_is_refused)
 
 Test(flow_params, one_choice_too_many_is_refused)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, "{ enum: [0");
     for (int index = 1; index <= PARAM_ENUM_MAX; index++) {
         buf_printf(&text, ",%d", index);

@@ -11,7 +11,7 @@
 /* A flow with one rule. */
 static struct parsed parse_rule(const char *rule)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text,
                "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\n"
                "notify:\n  - { %s }\n",
@@ -24,6 +24,8 @@ static const struct notify_rule *good(const char *rule)
 {
     struct parsed parsed = parse_rule(rule);
     cr_assert_eq(parsed.err, 0, "%s", parsed.problems);
+    fixture_keep(parsed.problems);
+    fixture_keep(parsed.flow);
     return &parsed.flow->notify[0];
 }
 
@@ -106,7 +108,7 @@ Test(notify, flows_are_chosen_in_leat_yaml_only)
 
 Test(notify, one_rule_too_many_is_refused)
 {
-    struct buf text = BUF_INIT(64 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(64 * 1024);
     buf_printf(&text, "flow: f\nsteps: { a: { task: csv.read, with: { path: x } } }\nnotify:\n");
     for (int index = 0; index <= FLOW_NOTIFY_MAX; index++) {
         buf_printf(&text, "  - { on: Failed, via: log }\n");
@@ -150,7 +152,7 @@ Test(notify, every_state_of_the_core_can_be_named)
 #undef STATE
     };
     for (size_t index = 0; index < sizeof(words) / sizeof(words[0]); index++) {
-        struct buf rule = BUF_INIT(256);
+        CLEANUP_BUF struct buf rule = BUF_INIT(256);
         buf_printf(&rule, "on: %s, via: log", words[index]);
         good(buf_cstr(&rule));
     }

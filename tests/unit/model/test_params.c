@@ -35,7 +35,7 @@ static const char *bind(const char *given, const char *typed)
     }
     cr_assert(err == 0 || out.len == 0);
     diag_free(problems);
-    return buf_cstr(&text);
+    return fixture_keep((void *)(uintptr_t)buf_cstr(&text));
 }
 
 Test(params, defaults_fill_what_is_not_given)

@@ -62,12 +62,14 @@ static void read_text(struct reading *reading, const char *text)
     const struct yaml_node *root = NULL;
     cr_assert_eq(yaml_tree(str_of(text), &reading->arena, reading->diags, &root), 0);
     reader_map(&reader, root, &table, &reading->form);
+    fixture_keep(reading->diags);
+    fixture_keep(reading->arena.blocks);
 }
 
 /* The sentence of the only problem of <text>. */
 static const char *problem_of(const char *text)
 {
-    struct reading *reading = calloc(1, sizeof(*reading));
+    struct reading *reading = fixture_keep(calloc(1, sizeof(*reading)));
     read_text(reading, text);
     cr_assert_eq(diag_count(reading->diags), 1);
     return diag_at(reading->diags, 0)->text;

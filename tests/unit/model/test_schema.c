@@ -18,6 +18,7 @@ static struct val flow_schema(void)
 {
     struct buf out = BUF_INIT(1024 * 1024);
     cr_assert_eq(schema_flow(&out), 0);
+    fixture_keep(out.data);
     struct val schema;
     struct err_text why = {""};
     cr_assert_eq(val_scan(out.data, out.len, &val_limits_task, &schema, &why), 0, "%s", why.text);
@@ -83,7 +84,7 @@ Test(schema, the_reference_names_every_key)
     const char *root = getenv("LEAT_ROOT");
     char path[4096];
     snprintf(path, sizeof(path), "%s/docs/reference-flow.md", root ? root : ".");
-    struct buf text = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(1024 * 1024);
     struct err_text why = {""};
     cr_assert_eq(file_read(path, &text, &why), 0, "%s", why.text);
     in_reference(buf_cstr(&text), &flow_form_keys);

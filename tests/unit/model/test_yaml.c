@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "tests/unit/model/fixture.h"
 
 /* One reading, in memory that lives as long as the test's process. */
 struct reading {
@@ -24,9 +25,10 @@ struct reading {
 /* Reads <text>. */
 static struct reading read_str(struct str text)
 {
-    struct reading reading = {.diags = diag_new("f", text)};
+    struct reading reading = {.diags = fixture_keep(diag_new("f", text))};
     arena_init(&reading.arena, 1024 * 1024 * 1024);
     reading.err = yaml_tree(text, &reading.arena, reading.diags, &reading.root);
+    fixture_keep(reading.arena.blocks);
     return reading;
 }
 
@@ -149,7 +151,7 @@ Test(yaml, repeated_keys_are_reported_and_the_tree_is_whole)
 
 Test(yaml, repeated_keys_are_found_in_large_maps)
 {
-    struct buf text = BUF_INIT(1024 * 1024);
+    CLEANUP_BUF struct buf text = BUF_INIT(1024 * 1024);
     for (int index = 0; index < 1000; index++) {
         buf_printf(&text, "k%d: 1\n", index);
     }
@@ -219,13 +221,12 @@ Test(yaml, an_alias_inside_its_own_anchor_is_refused)
 /* A text with <count> aliases of a scalar. */
 static struct reading read_aliases(int count)
 {
-    struct buf *text = calloc(1, sizeof(*text));
-    buf_init(text, 1024 * 1024);
-    buf_printf(text, "- &x 1\n");
+    CLEANUP_BUF struct buf text = BUF_INIT(1024 * 1024);
+    buf_printf(&text, "- &x 1\n");
     for (int index = 0; index < count; index++) {
-        buf_printf(text, "- *x\n");
+        buf_printf(&text, "- *x\n");
     }
-    return read_str(buf_str(text));
+    return read_str(buf_str(&text));
 }
 
 Test(yaml, as_many_aliases_as_allowed_are_fine)
@@ -257,7 +258,7 @@ Test(yaml, aliases_of_aliases_may_not_blow_up)
 /* <depth> nested lists. */
 static struct reading read_nested(size_t depth)
 {
-    char *text = calloc(2, depth + 1);
+    char *text = fixture_keep(calloc(2, depth + 1));
     memset(text, '[', depth);
     memset(text + depth, ']', depth);
     return read_text(text);
@@ -292,7 +293,7 @@ Test(yaml, aliases_may_not_nest_deeper_than_the_limit)
 
 Test(yaml, a_text_one_byte_too_long_is_refused)
 {
-    char *text = malloc(YAML_TEXT_MAX + 2u);
+    char *text = fixture_keep(malloc(YAML_TEXT_MAX + 2u));
     memset(text, '\n', YAML_TEXT_MAX + 1u);
     text[YAML_TEXT_MAX + 1u] = '\0';
     cr_assert_eq(read_text(text).err, ERR_LIMIT);
@@ -301,7 +302,7 @@ Test(yaml, a_text_one_byte_too_long_is_refused)
 Test(yaml, one_value_too_many_is_refused)
 {
     size_t len = (size_t)YAML_NODES_MAX * 2 + 2;
-    char *text = malloc(len + 1);
+    char *text = fixture_keep(malloc(len + 1));
     text[0] = '[';
     for (size_t index = 1; index + 1 < len; index += 2) {
         text[index] = '1';
@@ -315,7 +316,7 @@ Test(yaml, one_value_too_many_is_refused)
 Test(yaml, a_scalar_of_two_million_lines_is_one_value)
 {
     size_t lines = 2000000;
-    char *text = malloc(5 + lines * 4 + 1);
+    char *text = fixture_keep(malloc(5 + lines * 4 + 1));
     memcpy(text, "a: |\n", 5);
     for (size_t index = 0; index < lines; index++) {
         memcpy(text + 5 + index * 4, "  x\n", 4);
