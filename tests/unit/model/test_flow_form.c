@@ -37,6 +37,7 @@ static const struct flow_step *good_step(const char *keys)
     return &parsed.flow->steps[0];
 }
 
+/* The flow, likewise. */
 static const struct flow *good_flow(const char *keys)
 {
     struct parsed parsed = parse_flow(keys);

@@ -31,6 +31,7 @@ static const struct param_spec *good(const char *text)
     return &parsed.flow->params[0];
 }
 
+/* A packed value as JSON. */
 static const char *json(struct val value)
 {
     return fixture_json(value.ptr, value.len);

@@ -37,6 +37,7 @@ static void refused(const char *rule, const char *sentence)
     cr_assert(strstr(parsed.problems, sentence), "%s", parsed.problems);
 }
 
+/* Whether a run of "train" with one tag (or none) is told. */
 static bool matches(const struct notify_rule *rule, const char *name, const char *type,
                     const char *tag)
 {

@@ -53,6 +53,7 @@ struct reading {
     struct form form;
 };
 
+/* Reads <text> by the table. */
 static void read_text(struct reading *reading, const char *text)
 {
     *reading = (struct reading){.diags = diag_new("f", str_of(text))};

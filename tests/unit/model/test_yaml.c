@@ -32,6 +32,7 @@ static struct reading read_str(struct str text)
     return reading;
 }
 
+/* The same for a C string. */
 static struct reading read_text(const char *text)
 {
     return read_str(str_of(text));
