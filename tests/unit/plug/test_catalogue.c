@@ -4,6 +4,7 @@
  */
 #include "plug/catalogue.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -370,6 +371,33 @@ Test(catalogue, a_store_that_can_not_be_made_is_an_error_and_changes_nothing)
     cr_expect_lt(catalogue_scan(catalogue, &why), 0);
     cr_expect_str_not_empty(why.text);
     cr_expect_eq(catalogue_view(catalogue)->generation, 0);
+}
+
+/* Expects that the scan fails when the <nth> file that is written meets a full disk, changes
+ * nothing, and does its work when there is room again. The first file is the plugin itself. */
+static void expect_recovery(const char *nth)
+{
+    CLEANUP_FREE char *fault = xasprintf("file_write:error:%s", nth);
+    struct err_text why = {""};
+
+    sample_declare("csv", "csv.read");
+    cr_assert_eq(setenv("LEAT_FAULT", fault, 1), 0);
+    sample_write("plugins/csv.so", "csv", "1.0", "");
+    cr_expect_eq(catalogue_scan(catalogue, &why), -ENOSPC);
+    cr_expect_str_not_empty(why.text);
+    cr_expect_eq(catalogue_view(catalogue)->generation, 0);
+    (void)scan();
+    cr_expect_not_null(task("csv.read"));
+}
+
+Test(catalogue, a_full_disk_while_copying_is_an_error_that_passes)
+{
+    expect_recovery("2");
+}
+
+Test(catalogue, a_full_disk_while_keeping_the_descriptor_is_an_error_that_passes)
+{
+    expect_recovery("3");
 }
 
 Test(catalogue, finds_a_plugin_by_name)
