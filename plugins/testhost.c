@@ -1,25 +1,25 @@
 /*
- * See testhost.h. Parameters are kept as msgpack under their names and checked against the part's table
- * when it runs, with the fallbacks filled in the way the engine does it.
+ * See testhost.h. Parameters are kept as msgpack under their names and checked against the part's
+ * table when it runs, with the fallbacks filled in the way the engine does it.
  */
 #include "testhost.h"
 
 #include <errno.h>
 #include <math.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <leat/json.h>
 #include <leat/plugin.h>
 
-enum {
-    ITEMS_MAX = 64
-};
+enum { ITEMS_MAX = 64 };
 
 /* A named value: a parameter or a result. */
 struct item {
@@ -167,10 +167,12 @@ static leat_status host_param(leat_call *call, const char *name, uint32_t type, 
     uint32_t declared = 0;
 
     if (param != NULL) {
-        declared = (param->flags & LEAT_PARAM_LIST) != 0 ? LEAT_TYPE_LIST_OF(param->type) : param->type;
+        declared =
+            (param->flags & LEAT_PARAM_LIST) != 0 ? LEAT_TYPE_LIST_OF(param->type) : param->type;
     }
     if (declared != type) {
-        breach("%s asks for the parameter \"%s\" in a way it did not declare", host->part->type, name);
+        breach("%s asks for the parameter \"%s\" in a way it did not declare", host->part->type,
+               name);
     }
     switch (type) {
     case LEAT_TYPE_INT:
@@ -349,9 +351,9 @@ static leat_str host_fact(leat_call *call, const char *name)
 }
 
 static const leat_host table = {
-    sizeof(leat_host), LEAT_ABI_MAJOR,   LEAT_ABI_MINOR, host_param,    host_input, host_result,
-    host_outcome,      host_cancelled,   host_cancel_fd, host_deadline_ms, host_progress, host_log,
-    host_alloc,        host_extension,   host_state,     host_fact,
+    sizeof(leat_host), LEAT_ABI_MAJOR, LEAT_ABI_MINOR, host_param,       host_input,    host_result,
+    host_outcome,      host_cancelled, host_cancel_fd, host_deadline_ms, host_progress, host_log,
+    host_alloc,        host_extension, host_state,     host_fact,
 };
 
 /* ---- input ---- */
@@ -362,8 +364,8 @@ static int64_t quantity(const char *text)
     static const struct {
         const char *unit;
         double factor;
-    } units[] = {{"", 1},        {"B", 1},     {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
-                 {"ms", 1e3},    {"s", 1e6},   {"m", 60e6},   {"h", 3600e6}};
+    } units[] = {{"", 1},     {"B", 1},   {"KiB", 1024}, {"MiB", 1 << 20}, {"GiB", 1 << 30},
+                 {"ms", 1e3}, {"s", 1e6}, {"m", 60e6},   {"h", 3600e6}};
     char *end;
     double number = strtod(text, &end);
 
@@ -650,4 +652,27 @@ const char *testhost_logs(const struct testhost *host)
 unsigned testhost_progress_count(const struct testhost *host)
 {
     return host->progress_count;
+}
+
+int testhost_shell(const char *format, ...)
+{
+    char *line = NULL;
+    int status = 0;
+    pid_t pid;
+    va_list args;
+
+    va_start(args, format);
+    if (vasprintf(&line, format, args) < 0) {
+        breach("out of memory");
+    }
+    va_end(args);
+    char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, line, NULL};
+
+    if (posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ) != 0) {
+        breach("there is no shell");
+    }
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+    }
+    free(line);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }

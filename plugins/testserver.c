@@ -1,6 +1,6 @@
 /*
- * See testserver.h. Plain sockets rather than a library, because half of the tests are about servers that
- * break the rules.
+ * See testserver.h. Plain sockets rather than a library, because half of the tests are about
+ * servers that break the rules.
  */
 #include "testserver.h"
 
@@ -17,10 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    ANSWERS_MAX = 32,
-    REQUEST_MAX = 1 << 20
-};
+enum { ANSWERS_MAX = 32, REQUEST_MAX = 1 << 20 };
 
 struct answer {
     char path[128];
@@ -131,7 +128,8 @@ static void end_answer(struct testserver *server, int fd, enum testserver_end en
 /* Serves one connection. */
 static void serve(struct testserver *server, int fd)
 {
-    static const char missing[] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    static const char missing[] =
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
     const struct answer *answer = NULL;
     char path[128] = "";
 
@@ -260,9 +258,8 @@ void testserver_answer_status(struct testserver *server, const char *path, const
                               const char *headers)
 {
     char *raw = NULL;
-    int len = asprintf(&raw,
-                       "HTTP/1.1 %s\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n", status,
-                       headers);
+    int len = asprintf(&raw, "HTTP/1.1 %s\r\n%sContent-Length: 0\r\nConnection: close\r\n\r\n",
+                       status, headers);
 
     sure(len > 0, "asprintf");
     testserver_answer(server, path, TESTSERVER_CLOSE, raw, (size_t)len);

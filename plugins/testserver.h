@@ -1,7 +1,8 @@
 /*
- * A scripted HTTP server for tests of plugins: listens on a free port of 127.0.0.1, answers each path as
- * the test says, misbehaves on demand and remembers what it was asked. One connection at a time, closed
- * after each answer. It runs in a thread of the test program and ends with testserver_free().
+ * A scripted HTTP server for tests of plugins: listens on a free port of 127.0.0.1, answers each
+ * path as the test says, misbehaves on demand and remembers what it was asked. One connection at a
+ * time, closed after each answer. It runs in a thread of the test program and ends with
+ * testserver_free().
  */
 #ifndef PLUGINS_TESTSERVER_H
 #define PLUGINS_TESTSERVER_H
@@ -32,7 +33,8 @@ void testserver_answer(struct testserver *server, const char *path, enum testser
 void testserver_answer_text(struct testserver *server, const char *path, const char *type,
                             const char *body);
 
-/* Answers a path with a status line such as "503 Busy" and further header lines ("" or "A: b\r\n"). */
+/* Answers a path with a status line such as "503 Busy" and further header lines ("" or "A: b\r\n").
+ */
 void testserver_answer_status(struct testserver *server, const char *path, const char *status,
                               const char *headers);
 

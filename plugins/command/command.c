@@ -1,6 +1,7 @@
 /*
- * command: notifies by running a program, with the event as JSON on its standard input and its main facts in
- * the environment. What the program writes becomes log lines, because it inherits the host's output.
+ * command: notifies by running a program, with the event as JSON on its standard input and its main
+ * facts in the environment. What the program writes becomes log lines, because it inherits the
+ * host's output.
  *
  * Promises: no shell; a program that does not end in time is killed together with what it started.
  */
@@ -143,7 +144,8 @@ static int open_event(leat_view event)
 
 /* ---- run it ---- */
 
-/* Starts the program in a group of its own with <input> as its standard input; 0 or an errno value. */
+/* Starts the program in a group of its own with <input> as its standard input; 0 or an errno value.
+ */
 static int start(char *const *argv, char *const *env, int input, pid_t *ret_pid)
 {
     posix_spawn_file_actions_t actions;
@@ -165,8 +167,8 @@ static int start(char *const *argv, char *const *env, int input, pid_t *ret_pid)
     sigaddset(&usual, SIGPIPE);
     sigaddset(&usual, SIGTERM);
     sigaddset(&usual, SIGCHLD);
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                              POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &usual);
     error = posix_spawn_file_actions_adddup2(&actions, input, 0);
@@ -182,11 +184,7 @@ static int start(char *const *argv, char *const *env, int input, pid_t *ret_pid)
 }
 
 /* How the wait for a program ended. */
-enum ending {
-    ENDED,
-    TIMED_OUT,
-    STOPPED
-};
+enum ending { ENDED, TIMED_OUT, STOPPED };
 
 /* Waits for the program, and ends it when its time is up or the delivery is cancelled. */
 static enum ending await(leat_call *call, pid_t pid, int pidfd, int64_t timeout_ms)
@@ -198,7 +196,11 @@ static enum ending await(leat_call *call, pid_t pid, int pidfd, int64_t timeout_
     for (;;) {
         int64_t left = until - now_ms();
 
-        if (poll(fds, 2, left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left) < 0 && errno != EINTR) {
+        if (poll(fds, 2,
+                 left < 0         ? 0
+                 : left > INT_MAX ? INT_MAX
+                                  : (int)left) < 0 &&
+            errno != EINTR) {
             kill(-pid, SIGKILL);
         }
         if (fds[0].revents != 0) {

@@ -17,19 +17,17 @@ static void begin(void)
     host = testhost_new(leat_plugin_v1());
     cr_assert(mkdtemp(folder) != NULL);
     cr_assert_eq(chdir(folder), 0);
-    testhost_param(host, "event",
-                   "{\"id\": \"e1\", \"message\": \"train is done\", \"flow_run\": {\"flow\": \"train\", "
-                   "\"state\": {\"type\": \"COMPLETED\", \"name\": \"Completed\"}}}");
+    testhost_param(
+        host, "event",
+        "{\"id\": \"e1\", \"message\": \"train is done\", \"flow_run\": {\"flow\": \"train\", "
+        "\"state\": {\"type\": \"COMPLETED\", \"name\": \"Completed\"}}}");
 }
 
 /* Ends them. */
 static void end(void)
 {
-    char command[128];
-
     testhost_free(host);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    cr_assert_eq(system(command), 0);
+    cr_assert_eq(testhost_shell("rm -rf %s", folder), 0);
 }
 
 TestSuite(command, .init = begin, .fini = end, .timeout = 30);
@@ -66,7 +64,8 @@ Test(command, gives_the_facts_in_the_environment)
     char *text;
 
     setenv("LEAT_STATE", "other", 1);
-    cr_assert_eq(run_shell("echo $LEAT_FLOW/$LEAT_STATE/$LEAT_STATE_TYPE/$LEAT_MESSAGE > out"), LEAT_OK);
+    cr_assert_eq(run_shell("echo $LEAT_FLOW/$LEAT_STATE/$LEAT_STATE_TYPE/$LEAT_MESSAGE > out"),
+                 LEAT_OK);
     text = output();
     cr_assert_str_eq(text, "train/Completed/COMPLETED/train is done\n");
     free(text);

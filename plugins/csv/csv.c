@@ -119,7 +119,8 @@ static leat_status csv_write(leat_call *call)
 
     if (path == NULL || path[0] == '\0' || delimiter.len != 1 ||
         strchr("\"\r\n", delimiter.ptr[0]) != NULL) {
-        return leat_fail(call, "csv.bad_params", "`path` is not a path, or `delimiter` not a character");
+        return leat_fail(call, "csv.bad_params",
+                         "`path` is not a path, or `delimiter` not a character");
     }
     if (problem != NULL) {
         return leat_fail(call, "csv.bad_params", "`table`: %s", problem);
@@ -145,14 +146,14 @@ static leat_status csv_write(leat_call *call)
 
 LEAT_PLUGIN(
     "csv", "1.0.0", "CSV files",
-    LEAT_TASK_EX(csv_read, "csv.read", "Read a CSV file as a table", LEAT_PART_IDEMPOTENT,
-                 LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"), DELIMITER,
-                 LEAT_BOOL("header", "true", "The first row holds the names of the columns"),
-                 LEAT_STRING_LIST("names", NULL, "Names of all columns, instead of those in the file"),
-                 LEAT_STRING_LIST("columns", NULL, "Columns to keep, in this order; all by default"),
-                 LEAT_VALUE("types", NULL, "Types that must not be guessed: {name: f64, i64 or str}"),
-                 LEAT_SIZE("max_size", "256MiB", "Most bytes to read")),
+    LEAT_TASK_EX(
+        csv_read, "csv.read", "Read a CSV file as a table", LEAT_PART_IDEMPOTENT,
+        LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"), DELIMITER,
+        LEAT_BOOL("header", "true", "The first row holds the names of the columns"),
+        LEAT_STRING_LIST("names", NULL, "Names of all columns, instead of those in the file"),
+        LEAT_STRING_LIST("columns", NULL, "Columns to keep, in this order; all by default"),
+        LEAT_VALUE("types", NULL, "Types that must not be guessed: {name: f64, i64 or str}"),
+        LEAT_SIZE("max_size", "256MiB", "Most bytes to read")),
     LEAT_TASK_EX(csv_write, "csv.write", "Write a table to a CSV file",
-                 LEAT_PART_NOCACHE | LEAT_PART_IDEMPOTENT,
-                 LEAT_STRING_REQUIRED("path", "The file"),
+                 LEAT_PART_NOCACHE | LEAT_PART_IDEMPOTENT, LEAT_STRING_REQUIRED("path", "The file"),
                  LEAT_VALUE_REQUIRED("table", "The table"), DELIMITER));

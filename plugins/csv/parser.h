@@ -30,12 +30,12 @@ struct field {
 /* Begins a walk; a byte order mark is skipped. */
 void parser_init(struct parser *parser, const char *text, size_t len, char delimiter);
 
-/* The next field: 1, 0 at the end of the text, -1 with `problem` and `line` set. Rows may end with LF, CRLF
- * or CR; empty lines between rows are skipped. */
+/* The next field: 1, 0 at the end of the text, -1 with `problem` and `line` set. Rows may end with
+ * LF, CRLF or CR; empty lines between rows are skipped. */
 int parser_next(struct parser *parser, struct field *ret_field);
 
-/* Copies a field to <to>, which has room for its `len` bytes, with doubled quotes made single; the number of
- * bytes. */
+/* Copies a field to <to>, which has room for its `len` bytes, with doubled quotes made single; the
+ * number of bytes. */
 size_t field_copy(const struct field *field, char *to);
 
 #endif

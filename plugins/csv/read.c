@@ -1,6 +1,6 @@
 /*
- * See read.h. Two walks over the text: the first counts rows and finds each column's type, the second
- * fills the columns, so that nothing has to grow or change its type on the way.
+ * See read.h. Two walks over the text: the first counts rows and finds each column's type, the
+ * second fills the columns, so that nothing has to grow or change its type on the way.
  */
 #include "read.h"
 
@@ -24,12 +24,7 @@ enum {
 };
 
 /* What cells of a column were met. */
-enum {
-    SAW_INT = 1,
-    SAW_FLOAT = 2,
-    SAW_MISSING = 4,
-    SAW_TEXT = 8
-};
+enum { SAW_INT = 1, SAW_FLOAT = 2, SAW_MISSING = 4, SAW_TEXT = 8 };
 
 /* A column of the file. */
 struct column {
@@ -58,8 +53,8 @@ struct reading {
 };
 
 /* What to do with each cell of a walk. LEAT_OK or a reported outcome. */
-typedef leat_status (*on_cell)(struct reading *reading, size_t line, struct column *column, size_t row,
-                               const struct field *field);
+typedef leat_status (*on_cell)(struct reading *reading, size_t line, struct column *column,
+                               size_t row, const struct field *field);
 
 /* Reports that the file is wrong in a line. */
 static leat_status __attribute__((__format__(__printf__, 3, 4)))
@@ -99,7 +94,8 @@ static size_t digits(const char *text, size_t len, size_t at)
     return at;
 }
 
-/* What a field looks like: one of SAW_*. A leading zero makes a text: it is a postal code, not a number. */
+/* What a field looks like: one of SAW_*. A leading zero makes a text: it is a postal code, not a
+ * number. */
 static unsigned look(const struct field *field)
 {
     const char *text = field->ptr;
@@ -112,8 +108,7 @@ static unsigned look(const struct field *field)
     if (!field->quoted && is_missing(field)) {
         return SAW_MISSING;
     }
-    if (field->quoted || len > NUMBER_MAX ||
-        (count > 1 && text[begin] == '0')) {
+    if (field->quoted || len > NUMBER_MAX || (count > 1 && text[begin] == '0')) {
         return SAW_TEXT;
     }
     if (at == len && count > 0) {
@@ -218,8 +213,8 @@ static leat_status walk(struct reading *reading, on_cell on, double from)
             row++;
         }
         if (field.last && row % PROGRESS_ROWS == 0) {
-            leat_progress(reading->call,
-                          from + 0.5 * (double)parser.at / (double)reading->len, NULL);
+            leat_progress(reading->call, from + 0.5 * (double)parser.at / (double)reading->len,
+                          NULL);
             if (leat_cancelled(reading->call)) {
                 return leat_stopped(reading->call);
             }
@@ -249,8 +244,10 @@ static struct column *column_find(const struct reading *reading, leat_str name)
 static leat_status column_add(struct reading *reading, size_t line, leat_str name)
 {
     if (name.len == 0 || name.len > LEAT_KEY_MAX || !leat_utf8_ok(name)) {
-        return report_line(reading, line, "the name of column %zu is empty, longer than %u bytes or "
-                           "not UTF-8", reading->n_columns + 1, LEAT_KEY_MAX);
+        return report_line(reading, line,
+                           "the name of column %zu is empty, longer than %u bytes or "
+                           "not UTF-8",
+                           reading->n_columns + 1, LEAT_KEY_MAX);
     }
     if (column_find(reading, name) != NULL) {
         return report_line(reading, line, "two columns are called \"%.*s\"", LEAT_STRF(name));
@@ -262,8 +259,8 @@ static leat_status column_add(struct reading *reading, size_t line, leat_str nam
     return LEAT_OK;
 }
 
-/* Takes the names from the first row, which is skipped then; without a header, counts its fields and calls
- * them c1, c2, ... LEAT_OK or a reported outcome. */
+/* Takes the names from the first row, which is skipped then; without a header, counts its fields
+ * and calls them c1, c2, ... LEAT_OK or a reported outcome. */
 static leat_status columns_from_text(struct reading *reading, int header)
 {
     struct parser parser = reading->body;
@@ -276,8 +273,7 @@ static leat_status columns_from_text(struct reading *reading, int header)
         leat_str text;
 
         if (found <= 0) {
-            return found < 0 ? report_line(reading, parser.line, "%s", parser.problem)
-                             : LEAT_OK;
+            return found < 0 ? report_line(reading, parser.line, "%s", parser.problem) : LEAT_OK;
         }
         name = leat_alloc(reading->call, field.len + 32);
         if (name == NULL) {
@@ -285,7 +281,7 @@ static leat_status columns_from_text(struct reading *reading, int header)
         }
         text.ptr = name;
         text.len = header ? field_copy(&field, name)
-                          : (size_t)sprintf(name, "c%zu", reading->n_columns + 1);
+                          : (size_t)snprintf(name, 32, "c%zu", reading->n_columns + 1);
         status = column_add(reading, parser.row_line, text);
     }
     if (header) {
@@ -307,8 +303,9 @@ static leat_status columns_rename(struct reading *reading)
         return LEAT_OK;
     }
     if (leat_view_count(names) != found) {
-        return leat_fail(reading->call, "csv.bad_params", "`names` has %zu names, %s has %zu columns",
-                         leat_view_count(names), reading->path, found);
+        return leat_fail(reading->call, "csv.bad_params",
+                         "`names` has %zu names, %s has %zu columns", leat_view_count(names),
+                         reading->path, found);
     }
     reading->n_columns = 0;
     while (status == LEAT_OK && leat_iter_next(&iter, NULL, &item)) {
@@ -374,7 +371,8 @@ static leat_status columns_choose(struct reading *reading)
     return LEAT_OK;
 }
 
-/* Settles the types after the first walk and takes memory for the second. LEAT_OK or a reported outcome. */
+/* Settles the types after the first walk and takes memory for the second. LEAT_OK or a reported
+ * outcome. */
 static leat_status columns_settle(struct reading *reading)
 {
     size_t texts = 0;
@@ -390,8 +388,8 @@ static leat_status columns_settle(struct reading *reading)
             column->type = column->saw == SAW_INT ? LEAT_COLUMN_I64 : LEAT_COLUMN_F64;
         }
         texts += column->type == LEAT_COLUMN_STR ? reading->rows : 0;
-        bytes += column->type == LEAT_COLUMN_STR ? column->text_len + reading->rows
-                                                 : reading->rows * 8;
+        bytes +=
+            column->type == LEAT_COLUMN_STR ? column->text_len + reading->rows : reading->rows * 8;
         column->cells = malloc(reading->rows * 8 + 8);
         column->texts = column->type == LEAT_COLUMN_STR ? malloc(column->text_len + 1) : NULL;
         if (column->cells == NULL || (column->type == LEAT_COLUMN_STR && column->texts == NULL)) {
@@ -399,10 +397,11 @@ static leat_status columns_settle(struct reading *reading)
         }
     }
     if (texts > LEAT_NODES_MAX - 8 * LEAT_TABLE_COLUMNS_MAX || bytes > LEAT_RESULT_MAX) {
-        return leat_fail(reading->call, "csv.too_large",
-                         "the table in %s would have %zu bytes and %zu texts; %u and %u are the most: "
-                         "name the `columns` that are needed", reading->path, bytes, texts,
-                         LEAT_RESULT_MAX, LEAT_NODES_MAX);
+        return leat_fail(
+            reading->call, "csv.too_large",
+            "the table in %s would have %zu bytes and %zu texts; %u and %u are the most: "
+            "name the `columns` that are needed",
+            reading->path, bytes, texts, LEAT_RESULT_MAX, LEAT_NODES_MAX);
     }
     return LEAT_OK;
 }
@@ -485,7 +484,8 @@ leat_status csv_read(leat_call *call)
 
     reading.path = leat_str_dup(call, leat_param_file(call, "path"));
     if (reading.path == NULL || delimiter.len != 1 || strchr("\"\r\n", delimiter.ptr[0]) != NULL) {
-        return leat_fail(call, "csv.bad_params", "`path` is not a path, or `delimiter` not a character");
+        return leat_fail(call, "csv.bad_params",
+                         "`path` is not a path, or `delimiter` not a character");
     }
     error = leat_file_read(reading.path, max < 0 ? 0 : (size_t)max, &reading.text, &reading.len);
     if (error == EFBIG) {
@@ -499,8 +499,8 @@ leat_status csv_read(leat_call *call)
                          error == EINVAL ? "not a regular file" : strerror(error));
     }
     reading.columns = calloc(LEAT_TABLE_COLUMNS_MAX, sizeof *reading.columns);
-    status = reading.columns == NULL ? report_memory(&reading)
-                                     : read_text(&reading, delimiter.ptr[0]);
+    status =
+        reading.columns == NULL ? report_memory(&reading) : read_text(&reading, delimiter.ptr[0]);
     for (size_t i = 0; reading.columns != NULL && i < reading.n_columns; i++) {
         free(reading.columns[i].cells);
         free(reading.columns[i].texts);

@@ -81,7 +81,8 @@ Test(csv, missing_numbers_are_nan)
 
 Test(csv, quotes_hold_delimiters_newlines_and_quotes)
 {
-    cr_assert_eq(read_text("a,b\r\n\"x,\"\"y\"\"\n z\",\"1\"\r\n"), LEAT_OK, "%s", testhost_text(host));
+    cr_assert_eq(read_text("a,b\r\n\"x,\"\"y\"\"\n z\",\"1\"\r\n"), LEAT_OK, "%s",
+                 testhost_text(host));
     cr_assert_eq(leat_table_rows(testhost_result(host, NULL)), 1);
     cr_assert(text_is("a", 0, "x,\"y\"\n z"));
     cr_assert(text_is("b", 0, "1"));
@@ -96,7 +97,8 @@ Test(csv, a_leading_zero_makes_a_text)
 
 Test(csv, what_only_looks_like_a_number_is_text)
 {
-    static const char *const texts[] = {"-", "+", ".", "1e", "1e+", "0x10", "1.2.3", "inf", " 1", "1 "};
+    static const char *const texts[] = {"-",    "+",     ".",   "1e", "1e+",
+                                        "0x10", "1.2.3", "inf", " 1", "1 "};
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         char content[64];
@@ -123,7 +125,9 @@ Test(csv, an_empty_last_field_counts)
 
 Test(csv, empty_lines_and_a_byte_order_mark_are_skipped)
 {
-    cr_assert_eq(read_text("\xef\xbb\xbf\n" "a\n\n1\n\n\n2\n\n"), LEAT_OK, "%s", testhost_text(host));
+    cr_assert_eq(read_text("\xef\xbb\xbf\n"
+                           "a\n\n1\n\n\n2\n\n"),
+                 LEAT_OK, "%s", testhost_text(host));
     cr_assert_eq(leat_table_rows(testhost_result(host, NULL)), 2);
     cr_assert_eq(column("a").type, LEAT_COLUMN_I64);
 }
@@ -205,7 +209,7 @@ Test(csv, one_column_too_many_is_refused)
     size_t len = 0;
 
     for (unsigned i = 0; i <= LEAT_TABLE_COLUMNS_MAX; i++) {
-        len += (size_t)sprintf(content + len, "c%u,", i);
+        len += (size_t)snprintf(content + len, 16, "c%u,", i);
     }
     content[len - 1] = '\n';
     content[len] = '\0';

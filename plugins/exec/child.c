@@ -1,7 +1,7 @@
 /*
- * See child.h. posix_spawn does not copy the page tables of a host that has mapped gigabytes, so a start
- * costs the same whatever the host did before. The input is a file in memory: the child can read as
- * slowly as it likes, or not at all, and nobody has to feed it.
+ * See child.h. posix_spawn does not copy the page tables of a host that has mapped gigabytes, so a
+ * start costs the same whatever the host did before. The input is a file in memory: the child can
+ * read as slowly as it likes, or not at all, and nobody has to feed it.
  */
 #include "child.h"
 
@@ -83,8 +83,8 @@ static int attributes_fill(posix_spawnattr_t *attributes)
     sigaddset(&usual, SIGINT);
     sigaddset(&usual, SIGHUP);
     sigaddset(&usual, SIGCHLD);
-    error = posix_spawnattr_setflags(
-        attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
+                                                     POSIX_SPAWN_SETSIGDEF);
     if (error == 0) {
         error = posix_spawnattr_setpgroup(attributes, 0);
     }
@@ -124,7 +124,8 @@ static int spawn(const struct child_plan *plan, int input, int out, int err, pid
     return error;
 }
 
-/* Opens the pidfd of the child that was just started; 0 or an errno value, the child being gone then. */
+/* Opens the pidfd of the child that was just started; 0 or an errno value, the child being gone
+ * then. */
 static int watch(struct child *child)
 {
     int error;

@@ -31,8 +31,8 @@ int child_start(const struct child_plan *plan, struct child *ret_child);
 void child_signal(const struct child *child, int sig);
 
 /*
- * To be called once the pidfd is readable: ends what is left of the child's group and fetches how it
- * ended. Returns the exit code, or minus the signal's number.
+ * To be called once the pidfd is readable: ends what is left of the child's group and fetches how
+ * it ended. Returns the exit code, or minus the signal's number.
  */
 int child_reap(struct child *child);
 

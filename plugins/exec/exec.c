@@ -1,10 +1,10 @@
 /*
- * exec: runs a program as a step. Values go in as JSON on its standard input and come out as JSON from its
- * standard output, so that a task can be written in any language.
+ * exec: runs a program as a step. Values go in as JSON on its standard input and come out as JSON
+ * from its standard output, so that a task can be written in any language.
  *
- * Promises: no shell unless asked for; every line of standard error becomes a log line while the program
- * runs; a cancelled step ends its program's whole process group (SIGTERM, then SIGKILL after `grace`);
- * nothing the program started in its group outlives it.
+ * Promises: no shell unless asked for; every line of standard error becomes a log line while the
+ * program runs; a cancelled step ends its program's whole process group (SIGTERM, then SIGKILL
+ * after `grace`); nothing the program started in its group outlives it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -105,9 +105,10 @@ static char **build_argv(leat_call *call)
     size_t n = 0;
 
     if ((shell.ptr == NULL) == (count == 0) || count > ARGS_MAX) {
-        leat_fail(call, "exec.bad_params",
-                  "give either `command`, a list of 1 to %d words, or `shell`, one line for /bin/sh",
-                  ARGS_MAX);
+        leat_fail(
+            call, "exec.bad_params",
+            "give either `command`, a list of 1 to %d words, or `shell`, one line for /bin/sh",
+            ARGS_MAX);
         return NULL;
     }
     if (argv == NULL) {
@@ -132,7 +133,8 @@ static char **build_argv(leat_call *call)
     return argv;
 }
 
-/* "name=value" from a map's item: texts as they are, anything else as JSON. NULL when it cannot be. */
+/* "name=value" from a map's item: texts as they are, anything else as JSON. NULL when it cannot be.
+ */
 static char *env_entry(leat_call *call, leat_str name, leat_view item)
 {
     leat_str text = leat_view_str(item);
@@ -179,10 +181,14 @@ static void env_put(char **env, size_t *n, char *entry)
 static void env_put_facts(leat_call *call, char **env, size_t *n)
 {
     static const char *const facts[][2] = {
-        {"LEAT_FLOW_RUN_ID", "flow_run_id"}, {"LEAT_FLOW_RUN_NAME", "flow_run_name"},
-        {"LEAT_FLOW", "flow"},               {"LEAT_STEP", "step"},
-        {"LEAT_TASK_RUN", "task_run"},       {"LEAT_ATTEMPT", "attempt"},
-        {"LEAT_WORKDIR", "workdir"},         {"LEAT_IDEMPOTENCY_KEY", "idempotency_key"},
+        {"LEAT_FLOW_RUN_ID", "flow_run_id"},
+        {"LEAT_FLOW_RUN_NAME", "flow_run_name"},
+        {"LEAT_FLOW", "flow"},
+        {"LEAT_STEP", "step"},
+        {"LEAT_TASK_RUN", "task_run"},
+        {"LEAT_ATTEMPT", "attempt"},
+        {"LEAT_WORKDIR", "workdir"},
+        {"LEAT_IDEMPOTENCY_KEY", "idempotency_key"},
     };
 
     for (size_t i = 0; i < sizeof facts / sizeof facts[0]; i++) {
@@ -312,8 +318,8 @@ static leat_status report_start(leat_call *call, const struct child_plan *plan, 
                          "the command and environment are larger than the system allows; "
                          "give large values through `input`");
     default:
-        return leat_retry(call, -1, "exec.system", "\"%s\" could not be started: %s",
-                          plan->argv[0], strerror(error));
+        return leat_retry(call, -1, "exec.system", "\"%s\" could not be started: %s", plan->argv[0],
+                          strerror(error));
     }
 }
 
@@ -401,7 +407,8 @@ static leat_status report_end(struct run *run, const char *program, int code)
         return leat_stopped(call);
     }
     if (run->no_memory) {
-        return leat_retry(call, -1, "exec.no_memory", "no memory for the output of \"%s\"", program);
+        return leat_retry(call, -1, "exec.no_memory", "no memory for the output of \"%s\"",
+                          program);
     }
     leat_result_int(call, "exit_code", code);
     leat_result_str(call, "stderr", leat_utf8_clean(call, tail));
@@ -413,8 +420,8 @@ static leat_status report_end(struct run *run, const char *program, int code)
                           name == NULL ? "?" : name, last_line(run));
     }
     if (!code_is_ok(call, code)) {
-        return leat_retry(call, -1, "exec.exit", "\"%s\" ended with exit code %d: %s", program, code,
-                          last_line(run));
+        return leat_retry(call, -1, "exec.exit", "\"%s\" ended with exit code %d: %s", program,
+                          code, last_line(run));
     }
     if (run->out.cut) {
         leat_warn(call, "standard output is cut after %zu bytes; raise `capture` to keep more",
@@ -466,8 +473,8 @@ static leat_status exec_run(leat_call *call)
 
     if (!leat_str_is(parse, "text") && !leat_str_is(parse, "json") &&
         !leat_str_is(parse, "lines") && !leat_str_is(parse, "bytes")) {
-        return leat_fail(call, "exec.bad_params", "`parse` is text, json, lines or bytes, not \"%.*s\"",
-                         LEAT_STRF(parse));
+        return leat_fail(call, "exec.bad_params",
+                         "`parse` is text, json, lines or bytes, not \"%.*s\"", LEAT_STRF(parse));
     }
     plan.argv = build_argv(call);
     if (plan.argv == NULL) {
@@ -488,16 +495,17 @@ static leat_status exec_run(leat_call *call)
 
 LEAT_PLUGIN(
     "exec", "1.0.0", "Runs programs, JSON in and JSON out",
-    LEAT_TASK(exec_run, "exec.run", "Run a program and wait for its end",
-              LEAT_STRING_LIST("command", NULL, "The program and its arguments; no shell sees them"),
-              LEAT_STRING("shell", NULL, "One line for /bin/sh -c, instead of `command`"),
-              LEAT_VALUE("input", NULL, "A value the program reads as JSON from standard input"),
-              LEAT_STRING("stdin", NULL, "Text the program reads from standard input as it is"),
-              LEAT_VALUE("env", NULL, "Variables to set, a map; others come from the host"),
-              LEAT_STRING("cwd", NULL, "Directory to run in"),
-              LEAT_STRING("parse", "text", "What to make of standard output: text, json, lines, bytes"),
-              LEAT_INT_LIST("ok_codes", "[0]", "Exit codes that count as success"),
-              LEAT_SIZE("capture", "1MiB", "How much of standard output to keep, 64 MiB at most"),
-              LEAT_BOOL("log_stdout", "false", "Log every line of standard output"),
-              LEAT_BOOL("log_stderr", "true", "Log every line of standard error"),
-              LEAT_DURATION("grace", "5s", "Time between SIGTERM and SIGKILL on cancel")));
+    LEAT_TASK(
+        exec_run, "exec.run", "Run a program and wait for its end",
+        LEAT_STRING_LIST("command", NULL, "The program and its arguments; no shell sees them"),
+        LEAT_STRING("shell", NULL, "One line for /bin/sh -c, instead of `command`"),
+        LEAT_VALUE("input", NULL, "A value the program reads as JSON from standard input"),
+        LEAT_STRING("stdin", NULL, "Text the program reads from standard input as it is"),
+        LEAT_VALUE("env", NULL, "Variables to set, a map; others come from the host"),
+        LEAT_STRING("cwd", NULL, "Directory to run in"),
+        LEAT_STRING("parse", "text", "What to make of standard output: text, json, lines, bytes"),
+        LEAT_INT_LIST("ok_codes", "[0]", "Exit codes that count as success"),
+        LEAT_SIZE("capture", "1MiB", "How much of standard output to keep, 64 MiB at most"),
+        LEAT_BOOL("log_stdout", "false", "Log every line of standard output"),
+        LEAT_BOOL("log_stderr", "true", "Log every line of standard error"),
+        LEAT_DURATION("grace", "5s", "Time between SIGTERM and SIGKILL on cancel")));

@@ -25,8 +25,8 @@ struct stream {
 /* Prepares a stream that keeps <limit> bytes; 0 without memory. Free with stream_done(). */
 int stream_init(struct stream *stream, leat_call *call, size_t limit, int keep_tail, int to_log);
 
-/* Takes what is in the pipe, which must not block. Closes it, by setting *fd to -1, at its end; 0 without
- * memory. */
+/* Takes what is in the pipe, which must not block. Closes it, by setting *fd to -1, at its end; 0
+ * without memory. */
 int stream_read(struct stream *stream, int *fd);
 
 /* Logs a last line that has no newline. */

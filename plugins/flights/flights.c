@@ -1,6 +1,6 @@
 /*
- * flights: the part of the example that knows about flights. Cleans the records, derives features a tree can
- * use, splits them into a train and a test table, and puts the model's figures into words.
+ * flights: the part of the example that knows about flights. Cleans the records, derives features a
+ * tree can use, splits them into a train and a test table, and puts the model's figures into words.
  *
  * A plugin of one's own for a pipeline of one's own looks like this file.
  */
@@ -28,9 +28,7 @@ enum {
 static const char *const names[COLUMNS] = {"delay",   "distance", "hour",   "since_dawn",
                                            "arrival", "peak",     "traffic"};
 
-enum {
-    QUARTERS = 24 * 4
-};
+enum { QUARTERS = 24 * 4 };
 
 /* A table being put together: column by column, in memory of the call. */
 struct table {
@@ -49,8 +47,8 @@ struct source {
 
 /* ---- features ---- */
 
-/* A number from 0 to 1 that depends on the row and the seed only, so that a row is always on the same side
- * of the split. */
+/* A number from 0 to 1 that depends on the row and the seed only, so that a row is always on the
+ * same side of the split. */
 static double chance(uint64_t row, uint64_t seed)
 {
     uint64_t bits = row + seed * UINT64_C(0x9e3779b97f4a7c15);
@@ -98,24 +96,26 @@ static void table_add(struct table *table, const struct source *source, size_t r
     table->columns[TRAFFIC][at] = source->traffic[quarter_of(hour)];
 }
 
-/* 1 when the record can be true. Delays beyond the limits are slips of the pen, or flights of which the
- * time of day tells nothing. */
+/* 1 when the record can be true. Delays beyond the limits are slips of the pen, or flights of which
+ * the time of day tells nothing. */
 static int is_sane(const struct source *source, size_t row, double min, double max)
 {
     double delay = leat_column_number(&source->delay, row);
     double distance = leat_column_number(&source->distance, row);
     double hour = leat_column_number(&source->time, row);
 
-    return delay >= min && delay <= max && distance > 0 && distance < 13000 && hour >= 0 && hour < 24;
+    return delay >= min && delay <= max && distance > 0 && distance < 13000 && hour >= 0 &&
+           hour < 24;
 }
 
 /* Finds a column of numbers. LEAT_OK or a reported outcome. */
-static leat_status find_column(leat_call *call, leat_view table, const char *name, leat_column *ret_column)
+static leat_status find_column(leat_call *call, leat_view table, const char *name,
+                               leat_column *ret_column)
 {
     if (!leat_table_find(table, leat_str_of(name), ret_column) ||
         ret_column->type == LEAT_COLUMN_STR) {
-        return leat_fail(call, "flights.bad_table", "the table has no column of numbers called \"%s\"",
-                         name);
+        return leat_fail(call, "flights.bad_table",
+                         "the table has no column of numbers called \"%s\"", name);
     }
     return LEAT_OK;
 }
@@ -288,7 +288,8 @@ static leat_status flights_report(leat_call *call)
         return leat_fail(call, "flights.bad_params", "`path` is not a path");
     }
     if (isnan(figure(metrics, "rmse")) || leat_view_count(groups) == 0) {
-        return leat_fail(call, "flights.bad_params", "`metrics` is not what xgboost.evaluate gives");
+        return leat_fail(call, "flights.bad_params",
+                         "`metrics` is not what xgboost.evaluate gives");
     }
     text = format_report(call, metrics, &len);
     if (text == NULL) {
@@ -304,11 +305,12 @@ static leat_status flights_report(leat_call *call)
     leat_result_float(call, "baseline_rmse", figure(metrics, "baseline_rmse"));
     lateness(figure(leat_view_at(groups, 0), "actual"), most, sizeof most);
     lateness(figure(leat_view_at(groups, last), "actual"), least, sizeof least);
-    return leat_result_fmt(call, "summary",
-                           "error %.2f min, %.2f min when always guessing the mean: %.1f %% better; the "
-                           "tenth it trusts most left %s, the tenth it trusts least %s",
-                           figure(metrics, "rmse"), figure(metrics, "baseline_rmse"),
-                           100 * figure(metrics, "improvement"), most, least);
+    return leat_result_fmt(
+        call, "summary",
+        "error %.2f min, %.2f min when always guessing the mean: %.1f %% better; the "
+        "tenth it trusts most left %s, the tenth it trusts least %s",
+        figure(metrics, "rmse"), figure(metrics, "baseline_rmse"),
+        100 * figure(metrics, "improvement"), most, least);
 }
 
 LEAT_PLUGIN(

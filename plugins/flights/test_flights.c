@@ -6,9 +6,7 @@
 #include "plugins/flights/flights.c"
 #include "plugins/testhost.h"
 
-enum {
-    ROWS = 10000
-};
+enum { ROWS = 10000 };
 
 static struct testhost *host;
 static char file[] = "/tmp/leat-flights-XXXXXX";
@@ -137,16 +135,18 @@ Test(flights, writes_a_report_and_says_it_in_a_sentence)
 
     testhost_param(host, "path", "\"%s\"", file);
     testhost_param(host, "train_rows", "800");
-    testhost_param(host, "metrics",
-                   "{\"rows\": 200, \"rmse\": 9.0, \"mae\": 5.0, \"baseline\": 7.0, \"baseline_rmse\": "
-                   "10.0, \"baseline_mae\": 6.0, \"improvement\": 0.1, \"groups\": [{\"rows\": 100, "
-                   "\"predicted\": -1.0, \"actual\": -1.5}, {\"rows\": 100, \"predicted\": 9.0, "
-                   "\"actual\": 12.0}]}");
+    testhost_param(
+        host, "metrics",
+        "{\"rows\": 200, \"rmse\": 9.0, \"mae\": 5.0, \"baseline\": 7.0, \"baseline_rmse\": "
+        "10.0, \"baseline_mae\": 6.0, \"improvement\": 0.1, \"groups\": [{\"rows\": 100, "
+        "\"predicted\": -1.0, \"actual\": -1.5}, {\"rows\": 100, \"predicted\": 9.0, "
+        "\"actual\": 12.0}]}");
     cr_assert_eq(testhost_run(host, "flights.report"), LEAT_OK, "%s", testhost_text(host));
-    cr_assert_str_eq(testhost_json(host, "summary"),
-                     "\"error 9.00 min, 10.00 min when always guessing the mean: 10.0 % better; the "
-                     "tenth it trusts most left 1.5 min early, the tenth it trusts least 12.0 min "
-                     "late\"");
+    cr_assert_str_eq(
+        testhost_json(host, "summary"),
+        "\"error 9.00 min, 10.00 min when always guessing the mean: 10.0 % better; the "
+        "tenth it trusts most left 1.5 min early, the tenth it trusts least 12.0 min "
+        "late\"");
     cr_assert_eq(leat_file_read(file, 100000, &text, &len), 0);
     cr_assert(strstr(text, "Learned from 800 flights, judged on 200 others") != NULL, "%s", text);
     cr_assert(strstr(text, "| 2 | 9.0 min | 12.0 min | ############ |") != NULL, "%s", text);

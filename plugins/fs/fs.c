@@ -1,8 +1,9 @@
 /*
  * fs: files and directories as steps. Relative paths start where the run was started.
  *
- * Promises: a written or copied file is whole or not there; removing refuses the root, the directory the
- * step runs in and whatever contains it, follows no symbolic link and stays on one file system.
+ * Promises: a written or copied file is whole or not there; removing refuses the root, the
+ * directory the step runs in and whatever contains it, follows no symbolic link and stays on one
+ * file system.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -113,8 +114,8 @@ static leat_status fs_read(leat_call *call)
     if (!leat_str_is(as, "bytes") && leat_utf8_ok(content)) {
         status = leat_result_str(call, "content", content);
     } else if (leat_str_is(as, "text")) {
-        status = leat_fail(call, "fs.not_text", "%s is not UTF-8 text; `as: bytes` takes it as it is",
-                           path);
+        status = leat_fail(call, "fs.not_text",
+                           "%s is not UTF-8 text; `as: bytes` takes it as it is", path);
     } else {
         status = leat_result_bytes(call, "content", data, len);
     }
@@ -255,8 +256,8 @@ static leat_status fs_copy(leat_call *call)
 
 /* ---- remove ---- */
 
-/* 1 when removing <path> would take the ground from under the step: the root, the working directory, or
- * anything that contains it. */
+/* 1 when removing <path> would take the ground from under the step: the root, the working
+ * directory, or anything that contains it. */
 static int is_ground(const char *path)
 {
     char target[PATH_MAX];

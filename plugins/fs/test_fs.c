@@ -20,11 +20,8 @@ static void begin(void)
 /* Ends them. */
 static void end(void)
 {
-    char command[128];
-
     testhost_free(host);
-    snprintf(command, sizeof command, "rm -rf %s", folder);
-    cr_assert_eq(system(command), 0);
+    cr_assert_eq(testhost_shell("rm -rf %s", folder), 0);
 }
 
 TestSuite(fs, .init = begin, .fini = end, .timeout = 30);
@@ -39,7 +36,7 @@ static leat_status run_on(const char *type, const char *path)
 /* Runs a shell line that must succeed. */
 static void shell(const char *line)
 {
-    cr_assert_eq(system(line), 0, "%s", line);
+    cr_assert_eq(testhost_shell("%s", line), 0, "%s", line);
 }
 
 Test(fs, writes_and_reads_text)

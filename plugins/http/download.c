@@ -1,6 +1,7 @@
 /*
- * See download.h. The body goes to a temporary file beside the target, which takes the target's name only
- * when every byte has arrived, is hashed, matches `sha256` if one is given, and is on the disk.
+ * See download.h. The body goes to a temporary file beside the target, which takes the target's
+ * name only when every byte has arrived, is hashed, matches `sha256` if one is given, and is on the
+ * disk.
  */
 #include "download.h"
 
@@ -115,7 +116,8 @@ static int publish(int fd, const char *temporary, const char *path)
 }
 
 /* Gives the results. */
-static leat_status give(leat_call *call, leat_str path, int64_t size, const char *sha256, int fetched)
+static leat_status give(leat_call *call, leat_str path, int64_t size, const char *sha256,
+                        int fetched)
 {
     leat_result_str(call, "path", path);
     leat_result_int(call, "size", size);
@@ -137,8 +139,8 @@ static leat_status finish(struct transfer *transfer, struct download *download, 
         return status;
     }
     hash_text(&download->hash, text);
-    if (sha256.len > 0 && (sha256.len != strlen(text) ||
-                           strncasecmp(text, sha256.ptr, sha256.len) != 0)) {
+    if (sha256.len > 0 &&
+        (sha256.len != strlen(text) || strncasecmp(text, sha256.ptr, sha256.len) != 0)) {
         return leat_retry(call, -1, "http.bad_hash", "%s has the SHA-256 %s, but %.*s is expected",
                           transfer->url, text, LEAT_STRF(sha256));
     }

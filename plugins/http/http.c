@@ -1,9 +1,9 @@
 /*
  * http: asks servers over http and https through libcurl.
  *
- * Promises: nothing but these two protocols; every answer has a size limit; a cancelled step stops at
- * once, wherever the transfer stands; what may go better next time (no answer, 408, 425, 429, 5xx) is
- * worth a retry, with the server's Retry-After, and everything else is not.
+ * Promises: nothing but these two protocols; every answer has a size limit; a cancelled step stops
+ * at once, wherever the transfer stands; what may go better next time (no answer, 408, 425, 429,
+ * 5xx) is worth a retry, with the server's Retry-After, and everything else is not.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -21,9 +21,7 @@
 #include "transfer.h"
 
 /* Most request headers a step may set. */
-enum {
-    HEADERS_MAX = 128
-};
+enum { HEADERS_MAX = 128 };
 
 /* A body in memory. */
 struct body {
@@ -137,7 +135,8 @@ static leat_status add_headers(struct transfer *transfer)
     return LEAT_OK;
 }
 
-/* Adds the key that lets a server recognise a repeated attempt, for methods that change something. */
+/* Adds the key that lets a server recognise a repeated attempt, for methods that change something.
+ */
 static leat_status add_idempotency_key(struct transfer *transfer)
 {
     leat_str key = leat_fact(transfer->call, "idempotency_key");
@@ -220,8 +219,10 @@ static leat_status give_body(const struct transfer *transfer, const struct body 
         return leat_result_str(call, "body", text);
     }
     if (leat_str_is(parse, "text")) {
-        return leat_fail(call, "http.bad_text", "the answer of %s is not UTF-8 text; `parse: bytes` "
-                         "takes it as it is", transfer->url);
+        return leat_fail(call, "http.bad_text",
+                         "the answer of %s is not UTF-8 text; `parse: bytes` "
+                         "takes it as it is",
+                         transfer->url);
     }
     return leat_result_bytes(call, "body", text.ptr, text.len);
 }
@@ -267,7 +268,8 @@ static leat_status prepare(leat_call *call, const char *method, struct transfer 
     if (ret_transfer->url == NULL) {
         return leat_fail(call, "http.bad_url", "the address has a NUL character inside");
     }
-    /* libcurl waits a second for the word "continue" before it sends a large body; servers rarely say it. */
+    /* libcurl waits a second for the word "continue" before it sends a large body; servers rarely
+     * say it. */
     ret_transfer->headers = curl_slist_append(NULL, "Expect:");
     return add_headers(ret_transfer);
 }
@@ -281,8 +283,8 @@ static leat_status ask(leat_call *call, const char *method, int with_body)
     char *json = NULL;
     leat_status status;
 
-    if (!leat_str_is(parse, "auto") && !leat_str_is(parse, "json") &&
-        !leat_str_is(parse, "text") && !leat_str_is(parse, "bytes")) {
+    if (!leat_str_is(parse, "auto") && !leat_str_is(parse, "json") && !leat_str_is(parse, "text") &&
+        !leat_str_is(parse, "bytes")) {
         return leat_fail(call, "http.bad_params",
                          "`parse` is auto, json, text or bytes, not \"%.*s\"", LEAT_STRF(parse));
     }
@@ -335,8 +337,10 @@ static leat_status http_request(leat_call *call)
             return ask(call, methods[i], 1);
         }
     }
-    return leat_fail(call, "http.bad_params", "`method` is GET, HEAD, POST, PUT, PATCH, DELETE or "
-                     "OPTIONS, not \"%.*s\"", LEAT_STRF(method));
+    return leat_fail(call, "http.bad_params",
+                     "`method` is GET, HEAD, POST, PUT, PATCH, DELETE or "
+                     "OPTIONS, not \"%.*s\"",
+                     LEAT_STRF(method));
 }
 
 /* http.download */
@@ -384,8 +388,7 @@ static void http_close(void *state)
     LEAT_DURATION("timeout", fallback, "For the whole request; the step's timeout shortens it")
 #define MAX_SIZE(fallback) LEAT_SIZE("max_size", fallback, "Most bytes of an answer")
 #define FOLLOW(fallback) LEAT_BOOL("follow", fallback, "Follow up to five redirects")
-#define PARSE \
-    LEAT_STRING("parse", "auto", "What to make of the body: auto, json, text, bytes")
+#define PARSE LEAT_STRING("parse", "auto", "What to make of the body: auto, json, text, bytes")
 #define OK_CODES LEAT_INT_LIST("ok_codes", "[]", "Status codes besides 2xx that count as success")
 #define BODY LEAT_VALUE("body", NULL, "The request's body, text or bytes")
 #define JSON LEAT_VALUE("json", NULL, "The request's body, any value, sent as JSON")
@@ -395,13 +398,16 @@ LEAT_PLUGIN_EX(
     LEAT_TASK_EX(http_get, "http.get", "Fetch an address", LEAT_PART_IDEMPOTENT, URL, HEADERS,
                  TIMEOUT("60s"), MAX_SIZE("16MiB"), FOLLOW("true"), PARSE, OK_CODES),
     LEAT_TASK_EX(http_post, "http.post", "Send a value to an address", LEAT_PART_NOCACHE, URL, BODY,
-                 JSON, HEADERS, TIMEOUT("60s"), MAX_SIZE("16MiB"), FOLLOW("false"), PARSE, OK_CODES),
-    LEAT_TASK_EX(http_request, "http.request", "Send any request", LEAT_PART_NOCACHE,
-                 LEAT_STRING("method", "GET", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"), URL,
-                 BODY, JSON, HEADERS, TIMEOUT("60s"), MAX_SIZE("16MiB"), FOLLOW("false"), PARSE,
+                 JSON, HEADERS, TIMEOUT("60s"), MAX_SIZE("16MiB"), FOLLOW("false"), PARSE,
                  OK_CODES),
-    LEAT_TASK_EX(http_download, "http.download", "Fetch an address into a file, whole or not at all",
+    LEAT_TASK_EX(http_request, "http.request", "Send any request", LEAT_PART_NOCACHE,
+                 LEAT_STRING("method", "GET", "GET, HEAD, POST, PUT, PATCH, DELETE or OPTIONS"),
+                 URL, BODY, JSON, HEADERS, TIMEOUT("60s"), MAX_SIZE("16MiB"), FOLLOW("false"),
+                 PARSE, OK_CODES),
+    LEAT_TASK_EX(http_download, "http.download",
+                 "Fetch an address into a file, whole or not at all",
                  LEAT_PART_NOCACHE | LEAT_PART_IDEMPOTENT, URL,
                  LEAT_STRING_REQUIRED("path", "Where the file goes"),
-                 LEAT_STRING("sha256", NULL, "Its SHA-256; a file that has it is not fetched again"),
+                 LEAT_STRING("sha256", NULL,
+                             "Its SHA-256; a file that has it is not fetched again"),
                  HEADERS, TIMEOUT("10m"), MAX_SIZE("1GiB"), FOLLOW("true")));

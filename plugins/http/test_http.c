@@ -25,12 +25,9 @@ static void begin(void)
 /* Ends them. */
 static void end(void)
 {
-    char command[128];
-
     testhost_free(host);
     testserver_free(server);
-    snprintf(command, sizeof command, "rm -r %s", folder);
-    cr_assert_eq(system(command), 0);
+    cr_assert_eq(testhost_shell("rm -rf %s", folder), 0);
 }
 
 TestSuite(http, .init = begin, .fini = end, .timeout = 30);
@@ -45,7 +42,8 @@ static leat_status get(const char *path)
 Test(http, gives_status_headers_and_text)
 {
     testserver_answer(server, "/a", TESTSERVER_CLOSE,
-                      "HTTP/1.1 200 OK\r\nX-One: 1\r\nx-one: 2\r\nContent-Length: 5\r\n\r\nhello", 64);
+                      "HTTP/1.1 200 OK\r\nX-One: 1\r\nx-one: 2\r\nContent-Length: 5\r\n\r\nhello",
+                      64);
     cr_assert_eq(get("/a"), LEAT_OK, "%s", testhost_text(host));
     cr_assert_str_eq(testhost_json(host, "status"), "200");
     cr_assert_str_eq(testhost_json(host, "body"), "\"hello\"");

@@ -1,6 +1,6 @@
 /*
- * See transfer.h. The multi interface is used for one transfer at a time: it can wait for the server and
- * for the cancel descriptor at once, and it keeps connections open between calls.
+ * See transfer.h. The multi interface is used for one transfer at a time: it can wait for the
+ * server and for the cancel descriptor at once, and it keeps connections open between calls.
  */
 #include "transfer.h"
 
@@ -190,8 +190,8 @@ static void configure(struct transfer *transfer, CURL *curl)
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)transfer->body_len);
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, transfer->body == NULL ? "" : transfer->body);
     }
-    /* Last, because the options above choose a method of their own. POST stays what libcurl calls POST,
-     * so that a redirect may turn it into GET. */
+    /* Last, because the options above choose a method of their own. POST stays what libcurl calls
+     * POST, so that a redirect may turn it into GET. */
     if (strcmp(transfer->method, "POST") == 0) {
         curl_easy_setopt(curl, CURLOPT_POST, 1L);
     } else if (strcmp(transfer->method, "GET") != 0 && strcmp(transfer->method, "HEAD") != 0) {
@@ -252,8 +252,8 @@ static leat_status report(const struct transfer *transfer, CURLcode code)
     const char *url = transfer->url;
 
     if (transfer->too_large) {
-        return leat_fail(call, "http.too_large", "the answer from %s is larger than %lld bytes", url,
-                         (long long)transfer->size_max);
+        return leat_fail(call, "http.too_large", "the answer from %s is larger than %lld bytes",
+                         url, (long long)transfer->size_max);
     }
     if (transfer->bad_headers) {
         return leat_fail(call, "http.bad_headers",

@@ -23,7 +23,8 @@ struct header {
     char *value;
 };
 
-/* What to ask for, and what came back. Zero it, fill in the first half, free with transfer_done(). */
+/* What to ask for, and what came back. Zero it, fill in the first half, free with transfer_done().
+ */
 struct transfer {
     leat_call *call;
     CURLM *multi; /* keeps connections from call to call */
@@ -32,10 +33,10 @@ struct transfer {
     struct curl_slist *headers; /* adopted */
     const char *body;           /* NULL: none */
     size_t body_len;
-    int follow;                 /* follow redirects */
-    int decode;                 /* accept compressed answers */
-    int64_t timeout_ms;         /* for everything; the attempt's deadline shortens it */
-    int64_t size_max;           /* bytes of the body, after decompression */
+    int follow;         /* follow redirects */
+    int decode;         /* accept compressed answers */
+    int64_t timeout_ms; /* for everything; the attempt's deadline shortens it */
+    int64_t size_max;   /* bytes of the body, after decompression */
     /* Takes a piece of the body; 0 to stop. */
     int (*sink)(void *user, const char *data, size_t len);
     void *user;
@@ -53,13 +54,13 @@ struct transfer {
 };
 
 /*
- * Performs the transfer. LEAT_OK when there is a whole answer, whatever its status; otherwise the outcome
- * has been reported and its status is returned.
+ * Performs the transfer. LEAT_OK when there is a whole answer, whatever its status; otherwise the
+ * outcome has been reported and its status is returned.
  */
 leat_status transfer_run(struct transfer *transfer);
 
-/* Judges the answer's status: LEAT_OK for 2xx and for the codes in <ok_codes> (a list), otherwise reports
- * the outcome "http.<status>", worth a retry or not. */
+/* Judges the answer's status: LEAT_OK for 2xx and for the codes in <ok_codes> (a list), otherwise
+ * reports the outcome "http.<status>", worth a retry or not. */
 leat_status transfer_judge(const struct transfer *transfer, leat_str ok_codes);
 
 /* The value of a response header by its lower-case name, or NULL. */

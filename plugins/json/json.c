@@ -39,7 +39,8 @@ static leat_status load(leat_call *call, char **ret_path, char **ret_text, size_
     return error == 0 ? LEAT_OK : report_file(call, path, error);
 }
 
-/* How many values a tree consists of, keys included, counted no further than just above the limit. */
+/* How many values a tree consists of, keys included, counted no further than just above the limit.
+ */
 static size_t count_nodes(json_t *json)
 {
     size_t count = 1;
@@ -62,8 +63,8 @@ static size_t count_nodes(json_t *json)
 static leat_status give_value(leat_call *call, const char *from, const char *text, size_t len)
 {
     json_error_t error;
-    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                              &error);
+    json_t *json =
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
     leat_writer writer;
     leat_str value;
 
@@ -133,7 +134,8 @@ static leat_status json_table(leat_call *call)
     return status;
 }
 
-/* The `value` as text with the wished indentation, to be freed; NULL after reporting what is wrong. */
+/* The `value` as text with the wished indentation, to be freed; NULL after reporting what is wrong.
+ */
 static char *format_value(leat_call *call)
 {
     int64_t indent = leat_param_int(call, "indent");
@@ -192,22 +194,24 @@ static leat_status json_write(leat_call *call)
     return leat_result_int(call, "size", (int64_t)len + 1);
 }
 
-LEAT_PLUGIN(
-    "json", "1.0.0", "JSON files and texts",
-    LEAT_TASK_EX(json_read, "json.read", "Read a JSON file as one value", LEAT_PART_IDEMPOTENT,
-                 LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"),
-                 LEAT_SIZE("max_size", "64MiB", "Most bytes to read")),
-    LEAT_TASK_EX(json_table, "json.table", "Read a JSON array of flat objects as a table",
-                 LEAT_PART_IDEMPOTENT,
-                 LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"),
-                 LEAT_STRING_LIST("columns", NULL, "Columns to keep, in this order; all by default"),
-                 LEAT_SIZE("max_size", "256MiB", "Most bytes to read")),
-    LEAT_TASK_EX(json_parse, "json.parse", "Turn a JSON text into a value", LEAT_PART_IDEMPOTENT,
-                 LEAT_STRING_REQUIRED("text", "The text")),
-    LEAT_TASK_EX(json_format, "json.format", "Turn a value into a JSON text", LEAT_PART_IDEMPOTENT,
-                 LEAT_VALUE_REQUIRED("value", "The value"),
-                 LEAT_INT("indent", "0", "Spaces of indentation, 0 for one line")),
-    LEAT_TASK_EX(json_write, "json.write", "Write a value to a JSON file",
-                 LEAT_PART_NOCACHE | LEAT_PART_IDEMPOTENT,
-                 LEAT_STRING_REQUIRED("path", "The file"), LEAT_VALUE_REQUIRED("value", "The value"),
-                 LEAT_INT("indent", "2", "Spaces of indentation, 0 for one line")));
+LEAT_PLUGIN("json", "1.0.0", "JSON files and texts",
+            LEAT_TASK_EX(json_read, "json.read", "Read a JSON file as one value",
+                         LEAT_PART_IDEMPOTENT,
+                         LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"),
+                         LEAT_SIZE("max_size", "64MiB", "Most bytes to read")),
+            LEAT_TASK_EX(json_table, "json.table", "Read a JSON array of flat objects as a table",
+                         LEAT_PART_IDEMPOTENT,
+                         LEAT_FILE_REQUIRED("path", "The file; the cache counts its content"),
+                         LEAT_STRING_LIST("columns", NULL,
+                                          "Columns to keep, in this order; all by default"),
+                         LEAT_SIZE("max_size", "256MiB", "Most bytes to read")),
+            LEAT_TASK_EX(json_parse, "json.parse", "Turn a JSON text into a value",
+                         LEAT_PART_IDEMPOTENT, LEAT_STRING_REQUIRED("text", "The text")),
+            LEAT_TASK_EX(json_format, "json.format", "Turn a value into a JSON text",
+                         LEAT_PART_IDEMPOTENT, LEAT_VALUE_REQUIRED("value", "The value"),
+                         LEAT_INT("indent", "0", "Spaces of indentation, 0 for one line")),
+            LEAT_TASK_EX(json_write, "json.write", "Write a value to a JSON file",
+                         LEAT_PART_NOCACHE | LEAT_PART_IDEMPOTENT,
+                         LEAT_STRING_REQUIRED("path", "The file"),
+                         LEAT_VALUE_REQUIRED("value", "The value"),
+                         LEAT_INT("indent", "2", "Spaces of indentation, 0 for one line")));

@@ -1,6 +1,6 @@
 /*
- * See rows.h. A column begins as integers, becomes floating-point with the first fraction or missing value,
- * and is text from its first row or never: numbers and texts do not mix.
+ * See rows.h. A column begins as integers, becomes floating-point with the first fraction or
+ * missing value, and is text from its first row or never: numbers and texts do not mix.
  */
 #include "rows.h"
 
@@ -8,8 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
+#include <leat/json.h>
 #include <leat/plugin.h>
 #include <leat/table.h>
 
@@ -144,8 +143,9 @@ static int settle(struct column *column, uint32_t type)
 
 /* ---- rows ---- */
 
-/* Finds or makes the column <name>; NULL when there are too many, or without memory, or when it is not
- * wanted (then *ret_skip is 1). The next column in order is looked at first: rows mostly look alike. */
+/* Finds or makes the column <name>; NULL when there are too many, or without memory, or when it is
+ * not wanted (then *ret_skip is 1). The next column in order is looked at first: rows mostly look
+ * alike. */
 static struct column *column_for(struct rows *rows, const char *name, size_t hint, int *ret_skip)
 {
     struct column *column;
@@ -206,13 +206,15 @@ static leat_status value_add(struct rows *rows, struct column *column, const jso
     } else if (type == LEAT_COLUMN_STR) {
         added = text_add(column, json_string_value(value), json_string_length(value));
     } else if (column->type == LEAT_COLUMN_I64) {
-        added = cell_add(column, json_is_integer(value) ? json_integer_value(value) : json_is_true(value));
+        added = cell_add(column,
+                         json_is_integer(value) ? json_integer_value(value) : json_is_true(value));
     } else {
         added = cell_add(column, bits_of(json_is_boolean(value) ? (double)json_is_true(value)
                                                                 : json_number_value(value)));
     }
-    return added ? LEAT_OK
-                 : leat_retry(rows->call, -1, "json.no_memory", "no memory for row %zu", rows->n + 1);
+    return added
+               ? LEAT_OK
+               : leat_retry(rows->call, -1, "json.no_memory", "no memory for row %zu", rows->n + 1);
 }
 
 /* Appends one object. LEAT_OK or a reported outcome. */
@@ -252,15 +254,16 @@ static leat_status row_add(struct rows *rows, json_t *row)
 /* Skips white space. */
 static size_t skip_space(const char *text, size_t len, size_t at)
 {
-    while (at < len && (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
+    while (at < len &&
+           (text[at] == ' ' || text[at] == '\n' || text[at] == '\r' || text[at] == '\t')) {
         at++;
     }
     return at;
 }
 
 /* Reports that the text is not what it should be at <at>. */
-static leat_status report_place(const struct rows *rows, const char *path, const char *text, size_t at,
-                                const char *what)
+static leat_status report_place(const struct rows *rows, const char *path, const char *text,
+                                size_t at, const char *what)
 {
     size_t line = 1;
     size_t begin = 0;
@@ -289,8 +292,8 @@ static leat_status take_row(struct rows *rows, const char *path, const char *tex
     row = json_loadb(text + *at, len - *at,
                      JSON_DISABLE_EOF_CHECK | JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
     if (row == NULL) {
-        return report_place(rows, path, text, *at + (size_t)(error.position > 0 ? error.position : 0),
-                            error.text);
+        return report_place(rows, path, text,
+                            *at + (size_t)(error.position > 0 ? error.position : 0), error.text);
     }
     *at += (size_t)error.position;
     status = row_add(rows, row);
@@ -376,7 +379,8 @@ leat_status rows_give(struct rows *rows)
     if (texts > LEAT_NODES_MAX - 8 * LEAT_TABLE_COLUMNS_MAX) {
         return leat_fail(rows->call, "json.too_large",
                          "the table has %zu texts, and %u values are the most; name the `columns` "
-                         "that are needed", texts, LEAT_NODES_MAX);
+                         "that are needed",
+                         texts, LEAT_NODES_MAX);
     }
     leat_writer_init(&writer, rows->call);
     leat_table_begin(&writer, rows->n);
@@ -388,7 +392,8 @@ leat_status rows_give(struct rows *rows)
     if (table.ptr == NULL || table.len > LEAT_RESULT_MAX) {
         return leat_fail(rows->call, "json.too_large",
                          "the table of %zu rows and %zu columns is larger than %u bytes; name the "
-                         "`columns` that are needed", rows->n, rows->n_columns, LEAT_RESULT_MAX);
+                         "`columns` that are needed",
+                         rows->n, rows->n_columns, LEAT_RESULT_MAX);
     }
     return leat_result_whole(rows->call, table);
 }

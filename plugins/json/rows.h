@@ -1,6 +1,6 @@
 /*
- * Reads a JSON array of flat objects into columns, one object at a time: a file of 200,000 rows never
- * becomes a tree of 200,000 objects.
+ * Reads a JSON array of flat objects into columns, one object at a time: a file of 200,000 rows
+ * never becomes a tree of 200,000 objects.
  */
 #ifndef JSON_ROWS_H
 #define JSON_ROWS_H
@@ -12,8 +12,8 @@
 
 struct rows;
 
-/* An empty set of columns for <call>; NULL without memory. With <wanted> (a list of names) not empty, only
- * those columns are kept, in that order. Free with rows_free(). */
+/* An empty set of columns for <call>; NULL without memory. With <wanted> (a list of names) not
+ * empty, only those columns are kept, in that order. Free with rows_free(). */
 struct rows *rows_new(leat_call *call, leat_view wanted);
 void rows_free(struct rows *rows);
 

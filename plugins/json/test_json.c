@@ -189,8 +189,15 @@ Test(json, an_empty_array_is_an_empty_table)
 Test(json, broken_tables_are_reported_with_their_place)
 {
     static const char *const texts[] = {
-        "",          "{}",         "[",           "[1]",           "[{\"a\": 1}",
-        "[{\"a\" 1}]", "[{\"a\": 1},]", "[{\"a\": 1}] x", "[{\"a\": 1} {\"a\": 2}]",
+        "",
+        "{}",
+        "[",
+        "[1]",
+        "[{\"a\": 1}",
+        "[{\"a\" 1}]",
+        "[{\"a\": 1},]",
+        "[{\"a\": 1}] x",
+        "[{\"a\": 1} {\"a\": 2}]",
     };
 
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

@@ -23,7 +23,8 @@ static leat_status notify(leat_call *call)
         leat_error(call, "%.*s", LEAT_STRF(message));
     } else {
         return leat_fail(call, "log.bad_params",
-                         "`level` is debug, info, warning or error, not \"%.*s\"", LEAT_STRF(level));
+                         "`level` is debug, info, warning or error, not \"%.*s\"",
+                         LEAT_STRF(level));
     }
     return LEAT_OK;
 }

@@ -1,5 +1,6 @@
 /*
- * See address.h. The ranges are those of the IANA special-purpose registries that lead to no public host.
+ * See address.h. The ranges are those of the IANA special-purpose registries that lead to no public
+ * host.
  */
 #include "address.h"
 
@@ -52,11 +53,11 @@ static const struct {
     struct range6 range;
     size_t at;
 } carriers[] = {
-    {{{0}, 96}, 12},                                                   /* ::a.b.c.d, ::1 and :: */
-    {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96}, 12},            /* mapped */
-    {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},                              /* NAT64 */
-    {{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48}, 12},                  /* local NAT64 */
-    {{{0x20, 0x02}, 16}, 2},                                           /* 6to4 */
+    {{{0}, 96}, 12},                                        /* ::a.b.c.d, ::1 and :: */
+    {{{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}, 96}, 12}, /* mapped */
+    {{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},                   /* NAT64 */
+    {{{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48}, 12},       /* local NAT64 */
+    {{{0x20, 0x02}, 16}, 2},                                /* 6to4 */
 };
 
 /* 1 when the first bits of both are the same. */

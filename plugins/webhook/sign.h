@@ -15,8 +15,8 @@
 #define SIGN_SECRET_MIN 24u
 #define SIGN_SECRET_MAX 64u
 
-/* Signs "<id>.<timestamp>.<body>" with a secret of the form whsec_<base64>. 1, or 0 when the secret is not of
- * that form or not 24 to 64 bytes long. Needs sodium_init(). */
+/* Signs "<id>.<timestamp>.<body>" with a secret of the form whsec_<base64>. 1, or 0 when the secret
+ * is not of that form or not 24 to 64 bytes long. Needs sodium_init(). */
 int sign_make(leat_str secret, leat_str id, int64_t timestamp, leat_str body,
               char ret_signature[SIGN_SIZE]);
 

@@ -53,7 +53,8 @@ static const char *sent(const char *name)
     at = strcasestr(testserver_last(server), key);
     value[0] = '\0';
     if (at != NULL) {
-        snprintf(value, sizeof value, "%.*s", (int)strcspn(at + strlen(key), "\r"), at + strlen(key));
+        snprintf(value, sizeof value, "%.*s", (int)strcspn(at + strlen(key), "\r"),
+                 at + strlen(key));
     }
     return value;
 }
@@ -62,8 +63,8 @@ Test(webhook, signs_as_the_standard_says)
 {
     char signature[SIGN_SIZE];
 
-    cr_assert(sign_make(leat_str_of(SECRET), leat_str_of("msg_p5jXN8AQM9LWM0D4loKWxJek"), 1614265330,
-                        leat_str_of("{\"test\": 2432232314}"), signature));
+    cr_assert(sign_make(leat_str_of(SECRET), leat_str_of("msg_p5jXN8AQM9LWM0D4loKWxJek"),
+                        1614265330, leat_str_of("{\"test\": 2432232314}"), signature));
     cr_assert_str_eq(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 }
 
@@ -78,7 +79,8 @@ Test(webhook, sends_the_event_with_id_time_and_signature)
     body = strstr(testserver_last(server), "\r\n\r\n") + 4;
     cr_assert_str_eq(body, "{\"id\":\"msg_1\",\"type\":\"flow_run.state\"}");
     cr_assert(sign_make(leat_str_of(SECRET), leat_str_of("msg_1"),
-                        strtoll(sent("webhook-timestamp"), NULL, 10), leat_str_of(body), signature));
+                        strtoll(sent("webhook-timestamp"), NULL, 10), leat_str_of(body),
+                        signature));
     cr_assert_str_eq(sent("webhook-signature"), signature);
 }
 
@@ -99,8 +101,8 @@ Test(webhook, without_a_secret_there_is_no_signature)
 
 Test(webhook, a_bad_secret_fails_for_good_and_is_not_shown)
 {
-    static const char *const secrets[] = {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_", "whsec_!!!!",
-                                          "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY="};
+    static const char *const secrets[] = {"MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_",
+                                          "whsec_!!!!", "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRY="};
 
     for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
         testhost_param(host, "secret", "\"%s\"", secrets[i]);
@@ -182,14 +184,16 @@ Test(webhook, http_needs_permission)
 
 Test(webhook, private_addresses_need_permission_however_they_are_spelled)
 {
-    static const char *const hosts[] = {"127.0.0.1", "localhost", "0x7f000001", "2130706433",
-                                        "127.1",     "[::1]",     "[::ffff:127.0.0.1]", "0"};
+    static const char *const hosts[] = {"127.0.0.1",          "localhost", "0x7f000001",
+                                        "2130706433",         "127.1",     "[::1]",
+                                        "[::ffff:127.0.0.1]", "0"};
 
     testhost_param(host, "allow_private", "false");
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
         testhost_param(host, "url", "\"http://%s:%s\"", hosts[i],
                        strrchr(testserver_url(server, "/a"), ':') + 1);
-        cr_assert_eq(testhost_run(host, "webhook"), LEAT_FAIL, "%s: %s", hosts[i], testhost_text(host));
+        cr_assert_eq(testhost_run(host, "webhook"), LEAT_FAIL, "%s: %s", hosts[i],
+                     testhost_text(host));
         cr_assert_str_eq(testhost_code(host), "webhook.private_address");
     }
     cr_assert_eq(testserver_count(server), 0);
@@ -217,16 +221,34 @@ static int is_private(const char *text)
 Test(webhook, knows_private_addresses_from_public_ones)
 {
     static const char *const private_ones[] = {
-        "0.0.0.0",      "10.0.0.1",        "100.64.0.1",        "127.255.255.255", "169.254.169.254",
-        "172.16.0.1",   "172.31.255.255",  "192.168.0.1",       "198.19.0.1",      "224.0.0.1",
-        "255.255.255.255", "::",           "::1",               "::ffff:10.0.0.1", "64:ff9b::a00:1",
-        "2002:a00:1::", "fd00::1",         "fe80::1",           "febf::1",         "fec0::1",
-        "ff02::1",      "::7f00:1",        "64:ff9b:1::7f00:1",
+        "0.0.0.0",
+        "10.0.0.1",
+        "100.64.0.1",
+        "127.255.255.255",
+        "169.254.169.254",
+        "172.16.0.1",
+        "172.31.255.255",
+        "192.168.0.1",
+        "198.19.0.1",
+        "224.0.0.1",
+        "255.255.255.255",
+        "::",
+        "::1",
+        "::ffff:10.0.0.1",
+        "64:ff9b::a00:1",
+        "2002:a00:1::",
+        "fd00::1",
+        "fe80::1",
+        "febf::1",
+        "fec0::1",
+        "ff02::1",
+        "::7f00:1",
+        "64:ff9b:1::7f00:1",
     };
     static const char *const public_ones[] = {
-        "1.1.1.1",     "9.255.255.255", "11.0.0.1",    "100.63.255.255", "100.128.0.1", "128.0.0.1",
-        "172.15.255.255", "172.32.0.1", "192.167.255.255", "192.169.0.1", "223.255.255.255",
-        "2606:4700::1", "2a00::1",      "64:ff9b::101:101", "::ffff:1.1.1.1",
+        "1.1.1.1",         "9.255.255.255",  "11.0.0.1",   "100.63.255.255",   "100.128.0.1",
+        "128.0.0.1",       "172.15.255.255", "172.32.0.1", "192.167.255.255",  "192.169.0.1",
+        "223.255.255.255", "2606:4700::1",   "2a00::1",    "64:ff9b::101:101", "::ffff:1.1.1.1",
     };
 
     for (size_t i = 0; i < sizeof private_ones / sizeof private_ones[0]; i++) {

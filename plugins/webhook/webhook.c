@@ -1,9 +1,10 @@
 /*
  * webhook: tells a server what happened, signed as Standard Webhooks 1.0.0 says.
  *
- * Promises: https only unless allowed otherwise; no redirects, proxies, cookies or stored passwords; no
- * address inside the machine or the networks around it unless allowed, checked on the very address that is
- * connected to; the id is the same in every attempt, so that a receiver can tell a repeated one.
+ * Promises: https only unless allowed otherwise; no redirects, proxies, cookies or stored
+ * passwords; no address inside the machine or the networks around it unless allowed, checked on the
+ * very address that is connected to; the id is the same in every attempt, so that a receiver can
+ * tell a repeated one.
  */
 #include <signal.h>
 #include <stdlib.h>
@@ -22,9 +23,9 @@
 #include "sign.h"
 
 enum {
-    ANSWER_MAX = 65536,  /* bytes of an answer that are read */
-    EXCERPT_MAX = 200,   /* bytes of an answer that an error quotes */
-    HEADERS_MAX = 32,    /* further headers a rule may set */
+    ANSWER_MAX = 65536, /* bytes of an answer that are read */
+    EXCERPT_MAX = 200,  /* bytes of an answer that an error quotes */
+    HEADERS_MAX = 32,   /* further headers a rule may set */
     CONNECT_TIMEOUT_MS = 10000,
     RETRY_AFTER_S_MAX = 24 * 3600
 };
@@ -150,7 +151,8 @@ static leat_status prepare(struct delivery *delivery)
 
 /* ---- transfer ---- */
 
-/* curl's open-socket function: after the name has become an address, for every address that is tried. */
+/* curl's open-socket function: after the name has become an address, for every address that is
+ * tried. */
 static curl_socket_t on_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
 {
     struct delivery *delivery = user;
@@ -235,7 +237,8 @@ static CURLcode transfer(struct delivery *delivery)
     curl_easy_getinfo(curl, CURLINFO_RETRY_AFTER, &wait);
     delivery->retry_after_ms = -1;
     if (wait > 0) {
-        delivery->retry_after_ms = (wait > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : (int64_t)wait) * 1000;
+        delivery->retry_after_ms =
+            (wait > RETRY_AFTER_S_MAX ? RETRY_AFTER_S_MAX : (int64_t)wait) * 1000;
     }
     curl_easy_cleanup(curl);
     return code;
@@ -333,7 +336,8 @@ LEAT_PLUGIN_EX(
     LEAT_NOTIFIER(notify, "webhook", "Send the event to an address",
                   LEAT_VALUE_REQUIRED("event", "What happened; the engine fills it in"),
                   LEAT_STRING_REQUIRED("url", "The address, https"),
-                  LEAT_SECRET("secret", NULL, "whsec_ and 24 to 64 bytes in base64; signs the request"),
+                  LEAT_SECRET("secret", NULL,
+                              "whsec_ and 24 to 64 bytes in base64; signs the request"),
                   LEAT_SECRET("old_secret", NULL, "The former secret, while receivers change over"),
                   LEAT_VALUE("headers", NULL, "Further headers, a map of texts"),
                   LEAT_DURATION("timeout", "20s", "For the whole request"),

@@ -34,7 +34,8 @@ static leat_status feature_add(leat_call *call, struct features *features, leat_
     char *copy;
 
     if (features->n == FEATURES_MAX) {
-        return leat_fail(call, "xgboost.bad_params", "there are more than %d features", FEATURES_MAX);
+        return leat_fail(call, "xgboost.bad_params", "there are more than %d features",
+                         FEATURES_MAX);
     }
     copy = leat_str_dup(call, name);
     if (copy == NULL) {
@@ -57,16 +58,18 @@ leat_status features_choose(leat_call *call, leat_view table, leat_view wanted, 
     while (status == LEAT_OK && leat_iter_next(&names, NULL, &item)) {
         status = feature_add(call, ret_features, leat_view_str(item));
     }
-    while (status == LEAT_OK && leat_view_count(wanted) == 0 && leat_table_next(&columns, &column)) {
-        int is_label = column.name.len == label.len &&
-                       memcmp(column.name.ptr, label.ptr, label.len) == 0;
+    while (status == LEAT_OK && leat_view_count(wanted) == 0 &&
+           leat_table_next(&columns, &column)) {
+        int is_label =
+            column.name.len == label.len && memcmp(column.name.ptr, label.ptr, label.len) == 0;
 
         if (column.type != LEAT_COLUMN_STR && !is_label) {
             status = feature_add(call, ret_features, column.name);
         }
     }
     if (status == LEAT_OK && ret_features->n == 0) {
-        return leat_fail(call, "xgboost.bad_data", "the table has no column of numbers to learn from");
+        return leat_fail(call, "xgboost.bad_data",
+                         "the table has no column of numbers to learn from");
     }
     return status;
 }
@@ -80,8 +83,8 @@ static leat_status number_column(leat_call *call, const char *what, leat_view ta
                          LEAT_STRF(name));
     }
     if (ret_column->type == LEAT_COLUMN_STR) {
-        return leat_fail(call, "xgboost.bad_data", "column \"%.*s\" of `%s` holds texts, not numbers",
-                         LEAT_STRF(name), what);
+        return leat_fail(call, "xgboost.bad_data",
+                         "column \"%.*s\" of `%s` holds texts, not numbers", LEAT_STRF(name), what);
     }
     return LEAT_OK;
 }
@@ -149,7 +152,8 @@ leat_status matrix_make(leat_call *call, const char *what, leat_view table,
     if (status == LEAT_OK && label.len > 0) {
         status = fill_label(call, what, table, label, rows, matrix.label);
     }
-    if (status == LEAT_OK && XGDMatrixCreateFromMat(cells, rows, features->n, NAN, &matrix.handle) != 0) {
+    if (status == LEAT_OK &&
+        XGDMatrixCreateFromMat(cells, rows, features->n, NAN, &matrix.handle) != 0) {
         status = matrix_report(call, "xgboost.bad_data", what);
     }
     if (status == LEAT_OK && label.len > 0 &&

@@ -6,9 +6,7 @@
 #include "plugins/testhost.h"
 #include "plugins/xgboost/xgboost.c"
 
-enum {
-    ROWS = 2000
-};
+enum { ROWS = 2000 };
 
 static struct testhost *host;
 

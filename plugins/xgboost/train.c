@@ -1,6 +1,6 @@
 /*
- * See train.h. Round by round, so that a cancelled step ends within one round and progress is real. With the
- * same data, parameters, seed and number of threads the model is the same byte for byte.
+ * See train.h. Round by round, so that a cancelled step ends within one round and progress is real.
+ * With the same data, parameters, seed and number of threads the model is the same byte for byte.
  */
 #include "train.h"
 
@@ -15,10 +15,7 @@
 
 #include "matrix.h"
 
-enum {
-    ROUNDS_MAX = 100000,
-    METRIC_MAX = 64
-};
+enum { ROUNDS_MAX = 100000, METRIC_MAX = 64 };
 
 /* A training on its way. */
 struct training {
@@ -163,9 +160,8 @@ static leat_status train_round(struct training *training)
         return matrix_report(training->call, "xgboost.failed", "evaluating");
     }
     training->train_scores[round] = find_score(line, "train", training->metric);
-    training->valid_scores[round] = training->valid.handle == NULL
-                                        ? (double)NAN
-                                        : find_score(line, "valid", training->metric);
+    training->valid_scores[round] =
+        training->valid.handle == NULL ? (double)NAN : find_score(line, "valid", training->metric);
     training->done++;
     return LEAT_OK;
 }
@@ -236,7 +232,8 @@ static void write_scores(leat_writer *writer, const char *key, const double *sco
     leat_write_list_end(writer);
 }
 
-/* Gives the score on the train and the validation table after the last round, and how it came to that. */
+/* Gives the score on the train and the validation table after the last round, and how it came to
+ * that. */
 static void give_scores(struct training *training)
 {
     leat_call *call = training->call;

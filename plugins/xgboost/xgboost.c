@@ -1,6 +1,6 @@
 /*
- * xgboost: gradient-boosted trees. Trains a model on a table, predicts with it, and measures how much better
- * than guessing it is.
+ * xgboost: gradient-boosted trees. Trains a model on a table, predicts with it, and measures how
+ * much better than guessing it is.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -32,7 +32,8 @@ static void on_message(const char *text)
 }
 
 /* Turns a model's bytes into a model. LEAT_OK or a reported outcome. */
-static leat_status load_model(leat_call *call, struct features *ret_features, BoosterHandle *ret_booster)
+static leat_status load_model(leat_call *call, struct features *ret_features,
+                              BoosterHandle *ret_booster)
 {
     leat_str bytes = leat_param_bytes(call, "model");
     BoosterHandle booster = NULL;
@@ -70,7 +71,8 @@ static leat_status load_model(leat_call *call, struct features *ret_features, Bo
     return LEAT_OK;
 }
 
-/* Predicts the rows of `data`. The predictions are in memory of the call. LEAT_OK or a reported outcome. */
+/* Predicts the rows of `data`. The predictions are in memory of the call. LEAT_OK or a reported
+ * outcome. */
 static leat_status predict(leat_call *call, leat_str label, struct matrix *ret_matrix,
                            double **ret_predictions)
 {
@@ -83,14 +85,17 @@ static leat_status predict(leat_call *call, leat_str label, struct matrix *ret_m
     if (status != LEAT_OK) {
         return status;
     }
-    status = matrix_make(call, "data", leat_param_value(call, "data"), &features, label, ret_matrix);
-    if (status == LEAT_OK && XGBoosterPredict(booster, ret_matrix->handle, 0, 0, 0, &len, &out) != 0) {
+    status =
+        matrix_make(call, "data", leat_param_value(call, "data"), &features, label, ret_matrix);
+    if (status == LEAT_OK &&
+        XGBoosterPredict(booster, ret_matrix->handle, 0, 0, 0, &len, &out) != 0) {
         status = matrix_report(call, "xgboost.failed", "predicting");
     }
     if (status == LEAT_OK && len != ret_matrix->rows) {
-        status = leat_fail(call, "xgboost.bad_model",
-                           "the model gives %llu numbers for %zu rows; only one for each is supported",
-                           (unsigned long long)len, ret_matrix->rows);
+        status =
+            leat_fail(call, "xgboost.bad_model",
+                      "the model gives %llu numbers for %zu rows; only one for each is supported",
+                      (unsigned long long)len, ret_matrix->rows);
     }
     if (status == LEAT_OK) {
         *ret_predictions = leat_alloc(call, len * sizeof **ret_predictions);
@@ -148,8 +153,8 @@ static int pair_compare(const void *left, const void *right)
     return (a->actual > b->actual) - (a->actual < b->actual);
 }
 
-/* Gives the rows in ten parts from the lowest to the highest prediction, with what was predicted and what
- * was on average. */
+/* Gives the rows in ten parts from the lowest to the highest prediction, with what was predicted
+ * and what was on average. */
 static leat_status give_groups(leat_call *call, struct pair *pairs, size_t n)
 {
     leat_writer writer;
@@ -290,18 +295,19 @@ static leat_status xgboost_open(leat_call *call, void **ret_state)
 
 LEAT_PLUGIN_EX(
     "xgboost", "1.0.0", "Gradient-boosted trees", 0, xgboost_open, NULL,
-    LEAT_TASK_EX(xgboost_train, "xgboost.train", "Train a model on a table", LEAT_PART_IDEMPOTENT,
-                 LEAT_VALUE_REQUIRED("data", "The table to learn from"),
-                 LEAT_STRING_REQUIRED("label", "The column to predict"),
-                 LEAT_STRING_LIST("features", NULL, "Columns to use; all others of numbers by default"),
-                 LEAT_VALUE("valid", NULL, "A table to measure on while training"),
-                 LEAT_INT("rounds", "50", "Trees to grow, one a round"),
-                 LEAT_INT("patience", "0", "Stop after so many rounds without a better score on `valid`"),
-                 LEAT_VALUE("params", NULL, "Parameters of XGBoost, for example {max_depth: 6, eta: 0.1}"),
-                 LEAT_INT("seed", "7", "Seed of everything random"),
-                 LEAT_INT("threads", "2", "Threads; the model depends on it in its last digits")),
-    LEAT_TASK_EX(xgboost_predict, "xgboost.predict", "Predict the rows of a table", LEAT_PART_IDEMPOTENT,
-                 LEAT_BYTES_REQUIRED("model", "A model of xgboost.train"),
+    LEAT_TASK_EX(
+        xgboost_train, "xgboost.train", "Train a model on a table", LEAT_PART_IDEMPOTENT,
+        LEAT_VALUE_REQUIRED("data", "The table to learn from"),
+        LEAT_STRING_REQUIRED("label", "The column to predict"),
+        LEAT_STRING_LIST("features", NULL, "Columns to use; all others of numbers by default"),
+        LEAT_VALUE("valid", NULL, "A table to measure on while training"),
+        LEAT_INT("rounds", "50", "Trees to grow, one a round"),
+        LEAT_INT("patience", "0", "Stop after so many rounds without a better score on `valid`"),
+        LEAT_VALUE("params", NULL, "Parameters of XGBoost, for example {max_depth: 6, eta: 0.1}"),
+        LEAT_INT("seed", "7", "Seed of everything random"),
+        LEAT_INT("threads", "2", "Threads; the model depends on it in its last digits")),
+    LEAT_TASK_EX(xgboost_predict, "xgboost.predict", "Predict the rows of a table",
+                 LEAT_PART_IDEMPOTENT, LEAT_BYTES_REQUIRED("model", "A model of xgboost.train"),
                  LEAT_VALUE_REQUIRED("data", "The table to predict")),
     LEAT_TASK_EX(xgboost_evaluate, "xgboost.evaluate", "Measure a model on a table it has not seen",
                  LEAT_PART_IDEMPOTENT, LEAT_BYTES_REQUIRED("model", "A model of xgboost.train"),

@@ -1,9 +1,9 @@
 /*
- * Whole files, read and written in one go. A file is written whole or not at all: readers see the old
- * content or the new one, and after a power cut it is one of the two.
+ * Whole files, read and written in one go. A file is written whole or not at all: readers see the
+ * old content or the new one, and after a power cut it is one of the two.
  *
- * Needs POSIX.1-2008 (compile with -D_GNU_SOURCE, or -D_POSIX_C_SOURCE=200809L); without it this header
- * declares nothing. Convenience, no part of the contract. C11 and C++11.
+ * Needs POSIX.1-2008 (compile with -D_GNU_SOURCE, or -D_POSIX_C_SOURCE=200809L); without it this
+ * header declares nothing. Convenience, no part of the contract. C11 and C++11.
  */
 #ifndef LEAT_FILE_H
 #define LEAT_FILE_H
@@ -27,12 +27,13 @@
 extern "C" {
 #endif
 
-/* Reads a regular file of at most <max> bytes. 0 with its content, NUL-terminated, in <ret_data>, which is
- * to be released with free(); or an errno value, EFBIG for a larger file, EINVAL for one that is not
- * regular. */
+/* Reads a regular file of at most <max> bytes. 0 with its content, NUL-terminated, in <ret_data>,
+ * which is to be released with free(); or an errno value, EFBIG for a larger file, EINVAL for one
+ * that is not regular. */
 LEAT_API int leat_file_read(const char *path, size_t max, char **ret_data, size_t *ret_len);
 
-/* Replaces the file with <len> bytes, mode 0644. 0 or an errno value; the old file is still there then. */
+/* Replaces the file with <len> bytes, mode 0644. 0 or an errno value; the old file is still there
+ * then. */
 LEAT_API int leat_file_write(const char *path, const void *data, size_t len);
 
 /* ---- bodies ---- */

@@ -1,8 +1,9 @@
 /*
  * Values to JSON and back through the jansson library (link with -ljansson).
  *
- * Bytes become {"$bin": "<base64>"} and such an object becomes bytes again; numbers that are not finite
- * become null. Duplicate keys, text after the end and nesting beyond LEAT_DEPTH_MAX are refused.
+ * Bytes become {"$bin": "<base64>"} and such an object becomes bytes again; numbers that are not
+ * finite become null. Duplicate keys, text after the end and nesting beyond LEAT_DEPTH_MAX are
+ * refused.
  *
  * Convenience over leat/value.h, no part of the contract. C11 and C++11.
  */
@@ -20,19 +21,19 @@
 extern "C" {
 #endif
 
-/* The tree of <view>, to be released with json_decref(); NULL without memory or for text that is not
- * UTF-8. */
+/* The tree of <view>, to be released with json_decref(); NULL without memory or for text that is
+ * not UTF-8. */
 LEAT_API json_t *leat_json_tree(leat_view view);
 
-/* The text of <view>, NUL-terminated, to be released with free(); NULL as above. <flags> are jansson's,
- * for example JSON_COMPACT or JSON_INDENT(2). */
+/* The text of <view>, NUL-terminated, to be released with free(); NULL as above. <flags> are
+ * jansson's, for example JSON_COMPACT or JSON_INDENT(2). */
 LEAT_API char *leat_json_text(leat_view view, size_t flags);
 
 /* Appends a tree as a value. What is too deep makes the writer fail. */
 LEAT_API void leat_json_write(leat_writer *writer, json_t *json);
 
-/* Parses <len> bytes of JSON and appends the value; 0 with the place and reason in <ret_why> (which may
- * be NULL) when it is not well-formed. */
+/* Parses <len> bytes of JSON and appends the value; 0 with the place and reason in <ret_why> (which
+ * may be NULL) when it is not well-formed. */
 LEAT_API int leat_json_parse(leat_writer *writer, const char *text, size_t len, char *ret_why,
                              size_t why_size);
 
@@ -272,8 +273,8 @@ LEAT_API int leat_json_parse(leat_writer *writer, const char *text, size_t len, 
                              size_t why_size)
 {
     json_error_t error;
-    json_t *json = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL,
-                              &error);
+    json_t *json =
+        json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_ALLOW_NUL, &error);
 
     if (json == NULL) {
         if (ret_why != NULL) {

@@ -1,12 +1,12 @@
 /*
  * Tables: rows of named columns as one compact value.
  *
- *   {rows: n, columns: {<name>: {type: "f64" | "i64", data: <n numbers of 8 bytes, little end first>},
- *                       <name>: {type: "str", data: [<n strings>]}}}
+ *   {rows: n, columns: {<name>: {type: "f64" | "i64", data: <n numbers of 8 bytes, little end
+ * first>}, <name>: {type: "str", data: [<n strings>]}}}
  *
- * Two hundred thousand numbers are one value of 1.6 MB instead of two hundred thousand small ones, so a
- * table passes between steps as a blob and is read in place. A missing number is NaN, a missing text "".
- * The bundled csv, json, xgboost and flights plugins speak it; any plugin may.
+ * Two hundred thousand numbers are one value of 1.6 MB instead of two hundred thousand small ones,
+ * so a table passes between steps as a blob and is read in place. A missing number is NaN, a
+ * missing text "". The bundled csv, json, xgboost and flights plugins speak it; any plugin may.
  *
  * Convenience over leat/value.h, no part of the contract. C11 and C++11; little-endian machines.
  */
@@ -42,8 +42,8 @@ typedef struct leat_column {
 
 /* ---- reading ---- */
 
-/* Why <table> is not a well-formed table, as a static sentence, or NULL when it is one. Ask once; the
- * other functions read a table that is not well-formed as one without rows or columns. */
+/* Why <table> is not a well-formed table, as a static sentence, or NULL when it is one. Ask once;
+ * the other functions read a table that is not well-formed as one without rows or columns. */
 LEAT_API const char *leat_table_problem(leat_view table);
 
 /* How many rows and columns there are. */
@@ -53,8 +53,8 @@ LEAT_API size_t leat_table_width(leat_view table);
 /* Finds a column by its name; 0 when there is none. */
 LEAT_API int leat_table_find(leat_view table, leat_str name, leat_column *ret_column);
 
-/* Walks over the columns in their order: begin with leat_table_columns(), then ask for the next until
- * it returns 0. */
+/* Walks over the columns in their order: begin with leat_table_columns(), then ask for the next
+ * until it returns 0. */
 LEAT_API leat_iter leat_table_columns(leat_view table);
 LEAT_API int leat_table_next(leat_iter *iter, leat_column *ret_column);
 
@@ -168,7 +168,7 @@ LEAT_API const char *leat_table_problem(leat_view table)
 
     if (leat_view_type(table) != LEAT_VIEW_MAP || leat_view_type(columns) != LEAT_VIEW_MAP ||
         leat_view_type(leat_view_find(table, "rows")) != LEAT_VIEW_INT) {
-        return "it is not a table: a table is {rows, columns}, as csv.read and json.table return it";
+        return "it is not a table: {rows, columns}, as csv.read and json.table give it";
     }
     if (leat_view_count(columns) > LEAT_TABLE_COLUMNS_MAX) {
         return "it has more than 1024 columns";
@@ -242,8 +242,7 @@ LEAT_API void leat_table_floats(leat_writer *writer, leat_str name, const double
     leat_write_map_end(writer);
 }
 
-LEAT_API void leat_table_ints(leat_writer *writer, leat_str name, const int64_t *items,
-                              size_t rows)
+LEAT_API void leat_table_ints(leat_writer *writer, leat_str name, const int64_t *items, size_t rows)
 {
     leat_table_column_(writer, name, "i64");
     leat_write_bytes(writer, items, rows * sizeof *items);

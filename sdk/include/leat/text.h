@@ -18,8 +18,8 @@ LEAT_API size_t leat_utf8_size(const char *text, size_t len);
 /* 1 when all bytes are UTF-8. */
 LEAT_API int leat_utf8_ok(leat_str text);
 
-/* A NUL-terminated copy in memory of <call> [call-thread] in which bytes that are not UTF-8 have become
- * U+FFFD; {NULL, 0} without memory. */
+/* A NUL-terminated copy in memory of <call> [call-thread] in which bytes that are not UTF-8 have
+ * become U+FFFD; {NULL, 0} without memory. */
 LEAT_API leat_str leat_utf8_clean(leat_call *call, leat_str text);
 
 /* ---- bodies ---- */
