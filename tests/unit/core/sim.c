@@ -322,6 +322,9 @@ static void take_decision(struct sim *sim, const struct core_decision *decision)
     switch (decision->type) {
     case CORE_DO_RECORD:
         sim->record_count++;
+        if (decision->run->number > sim->last_run) {
+            sim->last_run = decision->run->number;
+        }
         check_record(sim, decision);
         row_write(sim, decision);
         return;
@@ -701,34 +704,20 @@ static struct run *restore_begin(struct sim *sim, uint64_t number)
     return run;
 }
 
-/* The highest number of a run in <core>. */
-static uint64_t last_number(const struct core *core)
-{
-    uint64_t last = 0;
-    size_t cursor = 0;
-    const struct run *run = core_run_next(core, &cursor);
-    while (run) {
-        last = run->number > last ? run->number : last;
-        run = core_run_next(core, &cursor);
-    }
-    return last;
-}
-
 void sim_restart(struct sim *sim)
 {
-    uint64_t last = last_number(sim->core);
     core_free(sim->core);
-    sim->core = core_new(7, last + 1);
+    sim->core = core_new(7, sim->last_run + 1);
     sim->todo_count = 0;
     map_free(sim->stamps);
     sim->stamps = map_new();
-    for (uint64_t number = 1; number <= last; number++) {
+    for (uint64_t number = 1; number <= sim->last_run; number++) {
         enum state state = recorded_state(sim, number, CORE_NO_TASK);
         if (state != STATE_NONE && !state_terminal(state)) {
             restore_begin(sim, number);
         }
     }
-    for (uint64_t number = 1; number <= last; number++) {
+    for (uint64_t number = 1; number <= sim->last_run; number++) {
         struct run *run = core_run(sim->core, number);
         if (run) {
             int err = core_restore_end(sim->core, run, false, sim->wall_us, &sim->out, &sim->why);

@@ -82,6 +82,7 @@ struct sim {
     uint32_t notify_count;
     uint32_t forget_count;
     uint32_t record_count;
+    uint64_t last_run;      /* the highest number of a run */
     char started[4096];     /* names of started tasks, a space after each */
     int64_t timer_delay_us; /* of the latest timer */
     struct err_text why;

@@ -351,8 +351,7 @@ Test(attempt, long_texts_of_errors_are_cut_between_characters)
         .type = CORE_ENDED,
         .run = run->number,
         .epoch = sim_task(run, "a")->epoch,
-        .ended = {
-            .outcome = CORE_OUTCOME_FAIL, .code = text, .text = text, .retry_after_ms = -1}};
+        .ended = {.outcome = CORE_OUTCOME_FAIL, .code = text, .text = text, .retry_after_ms = -1}};
     cr_assert_eq(sim_apply(sim, &event), 0);
     cr_assert_eq(strlen(sim_task(run, "a")->error->code), CORE_CODE_MAX);
     cr_assert_eq(strlen(sim_task(run, "a")->error->text), CORE_TEXT_MAX - 1);

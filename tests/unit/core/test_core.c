@@ -142,12 +142,11 @@ Test(core, subflows_nest_only_so_deep)
     cr_assert_eq(task->place, CORE_PLACE_SUBMITTING);
     struct run *none = NULL;
     cr_assert_eq(submit(NULL, deepest->number, 0, &none), ERR_LIMIT);
-    struct core_event event = {.type = CORE_ENDED,
-                               .run = deepest->number,
-                               .epoch = task->epoch,
-                               .ended = {.outcome = CORE_OUTCOME_FAIL,
-                                         .code = "subflow.too_deep",
-                                         .retry_after_ms = -1}};
+    struct core_event event = {
+        .type = CORE_ENDED,
+        .run = deepest->number,
+        .epoch = task->epoch,
+        .ended = {.outcome = CORE_OUTCOME_FAIL, .code = "subflow.too_deep", .retry_after_ms = -1}};
     cr_assert_eq(sim_apply(sim, &event), 0);
     cr_assert_eq(run->state, STATE_FAILED, "the failure goes up through all levels in one event");
 }

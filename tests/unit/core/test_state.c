@@ -102,9 +102,9 @@ Test(state, every_live_state_can_be_reached_and_left)
 Test(state, the_usual_paths_are_allowed)
 {
     static const enum state path[] = {
-        STATE_NONE,    STATE_SCHEDULED,      STATE_LATE,    STATE_AWAITING_SLOT,
-        STATE_PENDING, STATE_RUNNING,        STATE_PENDING, STATE_RUNNING,
-        STATE_AWAITING_RETRY, STATE_PENDING, STATE_RETRYING, STATE_CANCELLING, STATE_CANCELLED,
+        STATE_NONE,     STATE_SCHEDULED,  STATE_LATE,      STATE_AWAITING_SLOT,  STATE_PENDING,
+        STATE_RUNNING,  STATE_PENDING,    STATE_RUNNING,   STATE_AWAITING_RETRY, STATE_PENDING,
+        STATE_RETRYING, STATE_CANCELLING, STATE_CANCELLED,
     };
     for (size_t index = 1; index < sizeof path / sizeof *path; index++) {
         cr_assert(state_move_ok(path[index - 1], path[index]), "%s to %s",
