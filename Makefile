@@ -338,7 +338,25 @@ fuzz: ## Run every fuzzer for FUZZ_SECONDS (needs clang)
 fuzz-run: $(FUZZ_FILES)
 	@tests/fuzz-run "$(BUILD)/fuzz/corpus" "$(FUZZ_SECONDS)" $(FUZZ_FILES)
 
-bench: all ## Measure throughput and latency
+# The benchmark has its own copies of the plugins it calls beside its own.
+BENCH_SRC := $(filter-out tests/bench/bench_plugin.c tests/bench/bench_store.c,\
+    $(wildcard tests/bench/*.c))
+BENCH_OBJ := $(BENCH_SRC:%.c=$(call obj,$(VARIANT))/%.o)
+$(OUT)/bench/bench: $(BENCH_OBJ) $(LIB)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE_$(VARIANT)) $(EXE_LINK) $^ $(LDFLAGS) $(ENGINE_LIBS) -o $@
+
+$(OUT)/bench/bench.so: $(call obj,$(VARIANT))/tests/bench/bench_plugin.o
+	$(call say,PLUGIN,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(SANITIZE_$(VARIANT)) $(SO_LINK) $^ $(LDFLAGS) -o $@
+
+$(OUT)/bench/%.so: $(OUT)/plugins/%.so
+	@mkdir -p $(@D)
+	@cp $< $@
+
+bench: all $(OUT)/bench/bench $(OUT)/bench/bench.so $(OUT)/bench/exec.so ## Measure throughput and latency beside floors and peers
 	@$(TEST_ENV) tests/bench/run
 
 clang: ## Build everything with clang as well, warnings being errors
