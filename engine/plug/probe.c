@@ -9,6 +9,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
+#include <pwd.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -36,6 +38,30 @@ enum { STOPPED = 1 };
     ((result)->status = (how), (void)err_set(&(result)->reason, ERR_PLUGIN_REFUSED, __VA_ARGS__), \
      STOPPED)
 
+/* True when the group is the owner's own (user private groups: same name, no other member), so that
+ * the right to write of the group is nobody else's. */
+static bool is_private_group(uid_t owner, gid_t group)
+{
+    const struct passwd *user = getpwuid(owner);
+    char name[256];
+    const struct group *members;
+
+    if (user == NULL || user->pw_gid != group || strlen(user->pw_name) >= sizeof(name)) {
+        return false;
+    }
+    memcpy(name, user->pw_name, strlen(user->pw_name) + 1);
+    members = getgrgid(group);
+    if (members == NULL || strcmp(members->gr_name, name) != 0) {
+        return false;
+    }
+    for (char **member = members->gr_mem; *member != NULL; member++) {
+        if (strcmp(*member, name) != 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* What is wrong with owner or mode, or 0. */
 static int check_owner(const struct stat *info, const char *what, struct err_text *reterr_why)
 {
@@ -44,7 +70,8 @@ static int check_owner(const struct stat *info, const char *what, struct err_tex
                        "belongs to user %u; %s must belong to root or to the user who runs leat",
                        (unsigned)info->st_uid, what);
     }
-    if ((info->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+    if ((info->st_mode & S_IWOTH) != 0 ||
+        ((info->st_mode & S_IWGRP) != 0 && !is_private_group(info->st_uid, info->st_gid))) {
         return err_set(reterr_why, ERR_PLUGIN_REFUSED,
                        "may be changed by other users; take that away with chmod go-w");
     }

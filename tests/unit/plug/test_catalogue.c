@@ -334,7 +334,7 @@ Test(catalogue, a_directory_others_may_write_is_refused_whole)
     CLEANUP_FREE char *dir = sample_path("plugins");
 
     sample_write("plugins/csv.so", "csv", "1.0", "");
-    cr_assert_eq(chmod(dir, 0775), 0);
+    cr_assert_eq(chmod(dir, 0777), 0);
     const struct catalogue_view *view = scan();
     cr_expect_eq(view->file_count, 1);
     expect_status("plugins", CATALOGUE_REFUSED, "chmod go-w");

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <grp.h>
+#include <pwd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -107,7 +109,23 @@ Test(probe, stops_a_file_the_group_may_write)
 {
     sample_write("plugins/csv.so", "csv", "1.0", "");
     cr_assert_eq(chmod(path, 0620), 0);
+    if (chown(path, (uid_t)-1, 1) != 0) {
+        cr_skip_test("only root can give a file to a group with others in it");
+    }
     expect_stop(PROBE_REFUSED, "chmod go-w");
+}
+
+Test(probe, the_own_private_group_may_write_a_directory)
+{
+    const struct passwd *user = getpwuid(geteuid());
+    const struct group *group = user ? getgrgid(user->pw_gid) : NULL;
+
+    if (group == NULL || strcmp(group->gr_name, user->pw_name) != 0 || *group->gr_mem != NULL) {
+        cr_skip_test("this user has no private group");
+    }
+    cr_assert_eq(chown(sample_home, (uid_t)-1, user->pw_gid), 0);
+    cr_assert_eq(chmod(sample_home, 0770), 0);
+    cr_expect_eq(probe_dir(sample_home, NULL), 0);
 }
 
 Test(probe, stops_a_file_everybody_may_write)
