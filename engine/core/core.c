@@ -166,9 +166,6 @@ static int submit(struct core *core, const struct core_event *event, struct run 
     if (err) {
         return err;
     }
-    if (event->submit.flow->step_count > FLOW_STEPS_MAX) {
-        return ERR_LIMIT;
-    }
     struct run *run = make_run(core, event, tags, tag_count);
     run->depth = parent ? parent->depth + 1 : 0;
     void *former = map_put(core->runs, MAP_KEY(run->number), run);

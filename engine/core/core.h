@@ -319,7 +319,7 @@ void core_set_width(struct core *core, uint32_t width);
  * Applies <event> and appends to <out> (cleared first). Events about unknown runs or tasks, with a
  * stale epoch, or in a state that they do not fit are ignored: ERR_CONFLICT or ERR_NOT_FOUND, and
  * nothing changed. CORE_SUBMIT: the new run is in <ret_run> (NULL allowed elsewhere); ERR_LIMIT
- * when subflows nest too deep or there are too many tags or steps.
+ * when subflows nest too deep or there are too many tags.
  */
 int core_apply(struct core *core, const struct core_event *event, struct core_decisions *out,
                struct run **ret_run);

@@ -87,10 +87,7 @@ int live_grow(struct run *run, uint32_t count)
     if (count <= run->task_count) {
         return 0;
     }
-    if (count > CORE_TASKS_MAX) {
-        return ERR_LIMIT;
-    }
-    /* How long a list is an outsider decides, so this may fail. */
+    must(count <= CORE_TASKS_MAX);
     struct task *tasks = realloc(run->tasks, count * sizeof *tasks);
     if (!tasks) {
         return ERR_MEMORY;

@@ -19,8 +19,8 @@ struct run *live_new(uint64_t number, struct flow *flow, const struct str *tags,
 struct run *live_free(struct run *run);
 
 /*
- * Lets run->tasks reach up to <count>. New tasks belong to no step yet (UINT32_MAX). ERR_LIMIT
- * beyond CORE_TASKS_MAX, ERR_MEMORY.
+ * Lets run->tasks reach up to <count>, at most CORE_TASKS_MAX. New tasks belong to no step yet
+ * (UINT32_MAX). ERR_MEMORY, as an outsider decides how long a list is.
  */
 int live_grow(struct run *run, uint32_t count);
 /* Makes the tasks from <first> on the <count> children of the mapped step <step>. */

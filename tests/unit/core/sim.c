@@ -718,7 +718,8 @@ void sim_restart(struct sim *sim)
         }
     }
     for (uint64_t number = 1; number <= sim->last_run; number++) {
-        struct run *run = core_run(sim->core, number);
+        uint64_t turn = sim->children_first ? sim->last_run + 1 - number : number;
+        struct run *run = core_run(sim->core, turn);
         if (run) {
             int err = core_restore_end(sim->core, run, false, sim->wall_us, &sim->out, &sim->why);
             cr_assert_eq(err, 0, "%s", sim->why.text);

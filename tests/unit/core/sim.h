@@ -58,6 +58,7 @@ struct sim {
     bool shuffle;
     bool ring_timeouts;   /* of attempts that hang; otherwise the test does it */
     bool manual_capacity; /* the test gives capacity itself */
+    bool children_first;  /* sim_restart() finishes later runs before earlier ones */
     bool no_checks;       /* for large runs */
     struct map *rows;     /* what would be in the store */
     struct map *flows;    /* by name */

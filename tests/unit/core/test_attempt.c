@@ -357,6 +357,63 @@ Test(attempt, long_texts_of_errors_are_cut_between_characters)
     cr_assert_eq(strlen(sim_task(run, "a")->error->text), CORE_TEXT_MAX - 1);
 }
 
+Test(attempt, a_step_whose_subflow_was_lost_can_time_out)
+{
+    sim_flow(sim, "flow: f\n"
+                  "steps:\n"
+                  "  a: { flow: child, timeout: 5s }\n");
+    sim_flow(sim, "flow: child\n"
+                  "steps:\n"
+                  "  work: { task: t.x }\n");
+    sim_plan(sim, "work", SIM_HANG);
+    struct run *run = sim_submit(sim, "f");
+    sim_drain(sim);
+    core_forget(sim->core, 2);
+    cr_assert_eq(sim_ring(sim, CORE_TIMER_TIMEOUT), 0);
+    cr_assert_eq(sim_state(run, "a"), STATE_TIMED_OUT);
+}
+
+Test(attempt, the_end_of_a_subflow_whose_parent_is_gone_concerns_nobody)
+{
+    sim_flow(sim, "flow: f\n"
+                  "steps:\n"
+                  "  a: { flow: child }\n");
+    sim_flow(sim, "flow: child\n"
+                  "steps:\n"
+                  "  work: { task: t.x }\n");
+    sim_plan(sim, "work", SIM_HANG);
+    sim_submit(sim, "f");
+    sim_drain(sim);
+    core_forget(sim->core, 1);
+    struct run *child = core_run(sim->core, 2);
+    cr_assert_eq(sim_end(sim, child, "work", CORE_OUTCOME_OK), 0);
+    cr_assert_eq(child->state, STATE_COMPLETED);
+}
+
+Test(attempt, a_timer_of_the_run_does_not_fit_a_task)
+{
+    struct run *run = running(plain);
+    struct core_event event = {.type = CORE_TIMER,
+                               .run = run->number,
+                               .epoch = sim_task(run, "a")->epoch,
+                               .timer = {.timer = CORE_TIMER_RUN_TIMEOUT}};
+    cr_assert_eq(sim_apply(sim, &event), ERR_CONFLICT);
+}
+
+Test(attempt, a_task_keeps_its_cache_key)
+{
+    sim_flow(sim, plain);
+    struct run *run = sim_submit(sim, "f");
+    struct hash key = {{1, 2, 3}};
+    struct core_event event = {
+        .type = CORE_PREPARED, .run = run->number, .prepared = {.how = CORE_PREPARED_HIT}};
+    event.prepared.key = &key;
+    cr_assert_eq(sim_apply(sim, &event), 0);
+    cr_assert(sim_task(run, "a")->has_cache_key);
+    cr_assert_eq(memcmp(&sim_task(run, "a")->cache_key, &key, sizeof key), 0);
+    cr_assert_eq(sim_state(run, "a"), STATE_CACHED);
+}
+
 /* ---- maps --------------------------------------------------------------------------------- */
 
 static const char mapped[] = "flow: f\n"

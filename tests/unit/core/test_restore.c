@@ -393,6 +393,40 @@ Test(restore, a_run_that_has_ended_is_only_forgotten_again)
     cr_assert_eq(sim->out.list[0].type, CORE_DO_FORGET);
 }
 
+Test(restore, the_order_in_which_parents_and_children_are_restored_does_not_matter)
+{
+    sim_flow(sim, "flow: f\n"
+                  "steps:\n"
+                  "  sub: { flow: g }\n");
+    sim_flow(sim, "flow: g\n"
+                  "on_interrupted: fail\n"
+                  "steps:\n"
+                  "  work: { task: t.x }\n");
+    sim_plan(sim, "work", SIM_HANG);
+    sim_submit(sim, "f");
+    sim_drain(sim);
+    sim->children_first = true;
+    sim_restart(sim);
+    struct run *run = core_run(sim->core, 1);
+    cr_assert_eq(core_run(sim->core, 2)->state, STATE_FAILED);
+    cr_assert_eq(sim_state(run, "sub"), STATE_FAILED);
+    cr_assert_eq(run->state, STATE_FAILED);
+}
+
+Test(restore, tags_survive)
+{
+    sim_flow(sim, "flow: f\n"
+                  "tags: [one, two]\n"
+                  "steps:\n"
+                  "  a: { task: t.x }\n");
+    sim_submit(sim, "f");
+    sim_restart(sim);
+    struct run *run = core_run(sim->core, 1);
+    cr_assert_str_eq(run->tags[0], "one");
+    cr_assert_str_eq(run->tags[1], "two");
+    cr_assert_null(run->tags[2]);
+}
+
 /* ---- rows that lie ------------------------------------------------------------------------ */
 
 /* A run of <text> begun anew from a row in the state <state>. */
@@ -520,6 +554,51 @@ Test(restore, tasks_that_belong_to_nobody_are_refused)
     row.child_count = 1;
     cr_assert_eq(finish(run, &row, false), ERR_CORRUPT);
     cr_assert(strstr(sim->why.text, "incomplete"));
+}
+
+Test(restore, a_failure_that_was_recorded_alone_still_reaches_its_dependents)
+{
+    struct run *run = begin("flow: f\n"
+                            "steps:\n"
+                            "  a: { task: t.x }\n"
+                            "  b: { task: t.x, wait_for: a }\n"
+                            "  c: { task: t.x, wait_for: b }\n",
+                            STATE_RUNNING);
+    struct task_row row = row_of(run, 0, STATE_FAILED);
+    cr_assert_eq(finish(run, &row, false), 0);
+    cr_assert_eq(sim_state(run, "b"), STATE_UPSTREAM_FAILED);
+    cr_assert_eq(sim_state(run, "c"), STATE_UPSTREAM_FAILED);
+    cr_assert_eq(run->state, STATE_FAILED);
+}
+
+Test(restore, a_step_that_could_not_run_for_an_unknown_reason_fails_the_run)
+{
+    struct run *run = begin("flow: f\n"
+                            "steps:\n"
+                            "  a: { task: t.x }\n",
+                            STATE_RUNNING);
+    struct task_row row = row_of(run, 0, STATE_UPSTREAM_FAILED);
+    cr_assert_eq(finish(run, &row, false), 0);
+    cr_assert_eq(run->state, STATE_FAILED);
+    cr_assert_str_eq(run->error->text, "a could not run");
+}
+
+Test(restore, a_map_whose_children_have_all_ended_ends)
+{
+    struct run *run = begin("flow: f\n"
+                            "steps:\n"
+                            "  m: { task: t.x, map: [1] }\n",
+                            STATE_RUNNING);
+    struct task_row row = row_of(run, 0, STATE_RUNNING);
+    row.first_child = 1;
+    row.child_count = 1;
+    cr_assert_eq(core_restore_task(run, &row, VAL_NONE, NULL), 0);
+    row = row_of(run, 0, STATE_COMPLETED);
+    row.index = 1;
+    row.map_index = 0;
+    cr_assert_eq(finish(run, &row, false), 0);
+    cr_assert_eq(sim_state(run, "m"), STATE_COMPLETED);
+    cr_assert_eq(run->state, STATE_COMPLETED);
 }
 
 Test(restore, states_that_no_task_can_be_in_are_refused)
