@@ -125,6 +125,11 @@ size_t diag_error_count(const struct diag_list *list)
     return list->errors;
 }
 
+bool diag_full(const struct diag_list *list)
+{
+    return list->count == DIAG_MAX;
+}
+
 size_t diag_count(const struct diag_list *list)
 {
     return list->count;

@@ -50,6 +50,8 @@ void diag_add(struct diag_list *list, enum diag_severity severity, struct diag_p
 
 /* Everything added so far, errors beyond DIAG_MAX included. */
 size_t diag_error_count(const struct diag_list *list);
+/* True when further problems will only be counted: no need to look for good hints any more. */
+bool diag_full(const struct diag_list *list);
 /* What is kept, at most DIAG_MAX. */
 size_t diag_count(const struct diag_list *list);
 /* The <index>-th, sorted by place (those without one first); borrowed until the next change. */

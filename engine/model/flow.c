@@ -277,7 +277,7 @@ static void set_target(struct reading *reading, const struct yaml_node *name,
         return;
     }
     if (!task && !flow) {
-        if (!target_misspelt(node)) {
+        if (diag_full(reading->reader.diags) || !target_misspelt(node)) {
             reader_error(&reading->reader, name, "for example `task: csv.read`",
                          "the step \"%.*s\" has neither `task` nor `flow`", STR_ARGS(name->text));
         }

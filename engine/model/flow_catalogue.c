@@ -16,7 +16,9 @@ static void report_unknown(struct reader *reader, enum flow_target kind,
                            const struct yaml_node *name)
 {
     struct suggest suggest = {.word = name->text};
-    reader->catalogue->offer(reader->catalogue->user, kind, &suggest);
+    if (!diag_full(reader->diags)) {
+        reader->catalogue->offer(reader->catalogue->user, kind, &suggest);
+    }
     const char *hint = reader_hint(reader, suggest.best);
     if (!hint) {
         hint = kind == FLOW_TARGET_FLOW ? "`leat flow ls` lists the flows"
@@ -32,7 +34,8 @@ static void report_param(struct reader *reader, enum flow_target kind,
                          const struct flow_signature *signature)
 {
     struct suggest suggest = {.word = name->text};
-    for (size_t index = 0; index < signature->param_count; index++) {
+    bool full = diag_full(reader->diags);
+    for (size_t index = 0; index < signature->param_count && !full; index++) {
         suggest_offer(&suggest, signature->params[index].name);
     }
     reader_error(reader, name, reader_hint(reader, suggest.best),

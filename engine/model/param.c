@@ -454,6 +454,16 @@ static int coerce_list(struct coercion *coercion, struct val given, struct buf *
     return 0;
 }
 
+/* Replaces a sentence that may quote a secret value. */
+static void hide_value(const struct param_spec *spec, int err, struct err_text *reterr_why)
+{
+    if (err == ERR_TYPE) {
+        err_set(reterr_why, err, "wants %s", param_type_words(spec->type, spec->list));
+    } else {
+        err_set(reterr_why, err, "is not within what is declared for it");
+    }
+}
+
 int param_coerce(const struct param_spec *spec, struct val given, struct buf *out,
                  struct err_text *reterr_why)
 {
@@ -472,6 +482,9 @@ int param_coerce(const struct param_spec *spec, struct val given, struct buf *ou
                       val_type_words(val_type(given)));
     }
     pattern_free(coercion.pattern);
+    if (err < 0 && spec->secret) {
+        hide_value(spec, err, reterr_why);
+    }
     if (buf_err(out) != 0) {
         return err_set(reterr_why, buf_err(out), "is too large");
     }

@@ -67,7 +67,7 @@ const char *param_type_words(enum param_type type, bool list);
  *   float     any number; the text of one
  *   bool      true, false; the texts "true" and "false"
  *   duration  "1h30m", or a number of seconds                     -> int, microseconds
- *   size      "64KiB", or an integer, bytes                     -> int, bytes
+ *   size      "64KiB", or an integer of bytes                    -> int, bytes
  *   bytes     binary, or the UTF-8 bytes of a string              -> bin
  *   value     anything
  *   file      a string without NUL, not empty
@@ -76,7 +76,8 @@ const char *param_type_words(enum param_type type, bool list);
  * A blob reference fits string, bytes, value, file and lists unseen; the host checks it. Then
  * range, length, pattern and choices are checked. ERR_TYPE, ERR_RANGE or ERR_INVALID with a
  * sentence that begins with what is wrong ("wants an integer, not a string"), for use after the
- * parameter's name; ERR_LIMIT or ERR_MEMORY from <out>. <out> is as before on failure.
+ * parameter's name; ERR_LIMIT or ERR_MEMORY from <out>. Sentences about secret parameters do not
+ * quote the value. <out> is as before on failure.
  */
 int param_coerce(const struct param_spec *spec, struct val given, struct buf *out,
                  struct err_text *reterr_why);

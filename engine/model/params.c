@@ -5,10 +5,15 @@
 #include "model/params.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/map.h"
+#include "base/mem.h"
 #include "base/must.h"
 #include "base/suggest.h"
 #include "value/pack.h"
+
+enum { SMALL_MAX = 16 /* parameters of a set that is searched one by one */ };
 
 const struct param_spec *params_find(const struct param_spec *specs, size_t count, struct str name)
 {
@@ -27,9 +32,27 @@ static void complain(struct diag_list *problems, struct str name, const char *hi
     diag_add(problems, DIAG_ERROR, (struct diag_place){0, 0}, name, hint, "%s", sentence);
 }
 
-/* Reports names that nobody declared. */
-static void check_names(const struct param_spec *specs, size_t count, struct val given,
-                        struct diag_list *problems)
+/* Reports a name that nobody declared. */
+static void report_unknown(const struct param_spec *specs, size_t count, struct str name,
+                           struct diag_list *problems)
+{
+    struct suggest suggest = {.word = name};
+    bool full = diag_full(problems);
+    for (size_t index = 0; index < count && !full; index++) {
+        suggest_offer(&suggest, specs[index].name);
+    }
+    char hint[256];
+    snprintf(hint, sizeof(hint), "did you mean \"%.*s\"?", STR_ARGS(suggest.best));
+    char sentence[256];
+    snprintf(sentence, sizeof(sentence), "there is no parameter \"%.*s\"%s",
+             (int)(name.len < 150 ? name.len : 150), name.ptr,
+             count == 0 ? "; none can be given" : "");
+    complain(problems, name, suggest.best.len > 0 ? hint : NULL, sentence);
+}
+
+/* Puts each member of <given> (VAL_NONE: none) into the place of its parameter. */
+static void collect(const struct param_spec *specs, size_t count, const struct map *places,
+                    struct val given, struct val *values, struct diag_list *problems)
 {
     if (!given.ptr) {
         return;
@@ -38,35 +61,32 @@ static void check_names(const struct param_spec *specs, size_t count, struct val
     struct str name;
     struct val value;
     while (val_next(&iter, &name, &value)) {
-        if (params_find(specs, count, name)) {
-            continue;
+        const struct param_spec *spec =
+            places ? map_get(places, name) : params_find(specs, count, name);
+        if (spec) {
+            values[spec - specs] = value;
+        } else {
+            report_unknown(specs, count, name, problems);
         }
-        struct suggest suggest = {.word = name};
-        for (size_t index = 0; index < count; index++) {
-            suggest_offer(&suggest, specs[index].name);
-        }
-        char sentence[256];
-        char hint[256];
-        snprintf(sentence, sizeof(sentence), "there is no parameter \"%.*s\"%s",
-                 (int)(name.len < 150 ? name.len : 150), name.ptr,
-                 count == 0 ? "; none can be given" : "");
-        snprintf(hint, sizeof(hint), "did you mean \"%.*s\"?", STR_ARGS(suggest.best));
-        complain(problems, name, suggest.best.len > 0 ? hint : NULL, sentence);
     }
 }
 
-/* The value given for <name>, or VAL_NONE. */
-static struct val find_given(struct val given, struct str name)
+/* Reports a required parameter without a value. */
+static void report_missing(const struct param_spec *spec, struct diag_list *problems)
 {
-    return given.ptr ? val_find(given, name) : VAL_NONE;
+    char hint[128];
+    snprintf(hint, sizeof(hint), "it is %s and has no default",
+             param_type_words(spec->type, spec->list));
+    char sentence[256];
+    snprintf(sentence, sizeof(sentence), "the parameter \"%.*s\" is required",
+             STR_ARGS(spec->name));
+    complain(problems, spec->name, hint, sentence);
 }
 
 /* Appends the value of one parameter, or reports why there is none. */
-static void bind_one(const struct param_spec *spec, struct val given, struct val typed,
+static void bind_one(const struct param_spec *spec, struct val value, struct val text,
                      struct buf *out, struct diag_list *problems)
 {
-    struct val text = find_given(typed, spec->name);
-    struct val value = find_given(given, spec->name);
     struct err_text why = {""};
     int err = 0;
     bool wants_nil = spec->required && spec->type == PARAM_VALUE && !spec->list;
@@ -80,13 +100,7 @@ static void bind_one(const struct param_spec *spec, struct val given, struct val
     } else if (!spec->required) {
         pack_nil(out);
     } else {
-        char hint[128];
-        snprintf(hint, sizeof(hint), "it is %s and has no default",
-                 param_type_words(spec->type, spec->list));
-        char sentence[256];
-        snprintf(sentence, sizeof(sentence), "the parameter \"%.*s\" is required",
-                 STR_ARGS(spec->name));
-        complain(problems, spec->name, hint, sentence);
+        report_missing(spec, problems);
     }
     if (err < 0 && buf_err(out) == 0) {
         char sentence[ERR_TEXT_SIZE + 256];
@@ -94,6 +108,31 @@ static void bind_one(const struct param_spec *spec, struct val given, struct val
                  why.text);
         complain(problems, spec->name, NULL, sentence);
     }
+}
+
+/* Binds all parameters, one after the other. Small sets, which come with every task, need no heap.
+ */
+static void bind_all(const struct param_spec *specs, size_t count, struct val given,
+                     struct val typed, struct buf *out, struct diag_list *problems)
+{
+    struct val few[SMALL_MAX * 2] = {{NULL, 0}};
+    bool small = count <= SMALL_MAX;
+    struct map *places = small ? NULL : map_new();
+    for (size_t index = 0; index < count && !small; index++) {
+        map_put(places, specs[index].name, (void *)(uintptr_t)&specs[index]);
+    }
+    struct val *many = small ? NULL : xcalloc(count * 2, sizeof(*many));
+    struct val *values = small ? few : many;
+    struct val *texts = values + count;
+    collect(specs, count, places, given, values, problems);
+    collect(specs, count, places, typed, texts, problems);
+    pack_map(out, (uint32_t)count);
+    for (size_t index = 0; index < count; index++) {
+        pack_str(out, specs[index].name);
+        bind_one(&specs[index], values[index], texts[index], out, problems);
+    }
+    map_free(places);
+    free(many);
 }
 
 int params_bind(const struct param_spec *specs, size_t count, struct val given, struct val typed,
@@ -108,13 +147,7 @@ int params_bind(const struct param_spec *specs, size_t count, struct val given, 
     }
     size_t errors = diag_error_count(problems);
     size_t before = out->len;
-    check_names(specs, count, given, problems);
-    check_names(specs, count, typed, problems);
-    pack_map(out, (uint32_t)count);
-    for (size_t index = 0; index < count; index++) {
-        pack_str(out, specs[index].name);
-        bind_one(&specs[index], given, typed, out, problems);
-    }
+    bind_all(specs, count, given, typed, out, problems);
     if (buf_err(out) != 0) {
         diag_add(problems, DIAG_ERROR, (struct diag_place){0, 0}, STR_NONE,
                  "put large data into a file and give its path",

@@ -145,9 +145,9 @@ const struct key *reader_meant(const struct key_table *table, struct str text)
 static const struct key *report_unknown(struct reader *reader, const struct key_table *table,
                                         const struct yaml_node *name)
 {
-    const struct key *meant = reader_meant(table, name->text);
+    const struct key *meant = diag_full(reader->diags) ? NULL : reader_meant(table, name->text);
     const char *hint = meant ? reader_hint(reader, str_of(meant->name)) : NULL;
-    if (!hint) {
+    if (!hint && !diag_full(reader->diags)) {
         CLEANUP_BUF struct buf known = BUF_INIT(64 * 1024);
         for (uint32_t row = 0; row < table->count; row++) {
             buf_printf(&known, "%s%s", row > 0 ? ", " : "known keys: ", table->keys[row].name);

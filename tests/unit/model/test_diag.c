@@ -86,6 +86,7 @@ Test(diag, more_than_the_maximum_are_counted_but_not_kept)
     for (uint32_t index = 0; index <= DIAG_MAX; index++) {
         add(list, 1, index + 1, "x");
     }
+    cr_assert(diag_full(list));
     cr_assert_eq(diag_count(list), DIAG_MAX);
     cr_assert_eq(diag_error_count(list), DIAG_MAX + 1);
     cr_assert(strstr(render(list, false), "... and 1 more\n101 errors\n"));

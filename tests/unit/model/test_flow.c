@@ -172,6 +172,24 @@ Test(flow, references_outlive_the_first_owner)
     cr_assert_null(flow_unref(NULL));
 }
 
+Test(flow, a_flow_outlives_the_text_it_was_read_from)
+{
+    char *text = strdup(example);
+    struct diag_list *diags = diag_new("f", str_of(text));
+    struct flow *flow = NULL;
+    cr_assert_eq(flow_parse(str_of(text), NULL, diags, &flow), 0);
+    memset(text, 'x', strlen(text));
+    free(text);
+    diag_free(diags);
+    uint32_t count = 0;
+    const struct ref_use *uses = tmpl_uses(flow->steps[1].with, &count);
+    cr_assert_eq(count, 1);
+    cr_assert(str_is(uses[0].name, "read"));
+    cr_assert(str_is(flow->exprs->list[0].text, "steps.train.rmse < 20"));
+    cr_assert(str_is(flow->notify[0].via, "slack"));
+    flow_unref(flow);
+}
+
 /* Ten mistakes of ten kinds in one file. */
 static const char ten_mistakes[] =
     "flow: train\n"

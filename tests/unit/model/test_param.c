@@ -291,3 +291,13 @@ Test(param, typed_text_one_byte_too_long_is_refused)
     memset(text, 'a', PARAM_TEXT_MAX + 1);
     cr_assert_str_eq(coerce_text(&a_string, text), "!is longer than 524288 bytes");
 }
+
+Test(param, messages_never_quote_a_secret)
+{
+    struct param_spec spec = {
+        .type = PARAM_STRING, .secret = true, .pattern = STR("^x$"), .length_max = 9};
+    cr_assert_str_eq(coerce(&spec, "\"hunter2\""), "!is not within what is declared for it");
+    cr_assert_str_eq(coerce(&spec, "12345"), "!wants a string");
+    spec = (struct param_spec){.type = PARAM_INT, .secret = true};
+    cr_assert_str_eq(coerce(&spec, "\"hunter2\""), "!wants an integer");
+}

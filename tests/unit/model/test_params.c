@@ -3,6 +3,8 @@
  */
 #include "model/params.h"
 
+#include <stdio.h>
+
 #include <criterion/criterion.h>
 
 #include "tests/unit/model/fixture.h"
@@ -152,4 +154,25 @@ Test(params, schema_puts_bounds_of_lists_on_their_members)
     cr_assert(strstr(fixture_json(out.data, out.len),
                      "{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":50},"
                      "\"minItems\":1,\"maxItems\":9,\"x-leat-type\":\"int\"}"));
+}
+
+Test(params, a_hundred_thousand_unknown_names_are_refused_quickly)
+{
+    static struct param_spec many[1000];
+    static char names[1000][16];
+    for (size_t index = 0; index < 1000; index++) {
+        snprintf(names[index], sizeof(names[index]), "parameter%zu", index);
+        many[index] = (struct param_spec){.name = str_of(names[index]), .type = PARAM_INT};
+    }
+    CLEANUP_BUF struct buf json = BUF_INIT(4 * 1024 * 1024);
+    for (int index = 0; index < 100000; index++) {
+        buf_printf(&json, "%s\"x%d\":1", index == 0 ? "{" : ",", index);
+    }
+    buf_printf(&json, "}");
+    CLEANUP_BUF struct buf out = BUF_INIT(PARAMS_TOTAL_MAX);
+    struct diag_list *problems = diag_new("", STR_NONE);
+    struct val given = fixture_val(buf_cstr(&json));
+    cr_assert_eq(params_bind(many, 1000, given, VAL_NONE, &out, problems), ERR_INVALID);
+    cr_assert_eq(diag_error_count(problems), 100000);
+    diag_free(problems);
 }
