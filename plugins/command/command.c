@@ -151,7 +151,7 @@ static int start(char *const *argv, char *const *env, int input, pid_t *ret_pid)
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t none;
-    sigset_t usual;
+    sigset_t all;
     int error = posix_spawn_file_actions_init(&actions);
 
     if (error != 0) {
@@ -163,14 +163,11 @@ static int start(char *const *argv, char *const *env, int input, pid_t *ret_pid)
         return error;
     }
     sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    sigaddset(&usual, SIGTERM);
-    sigaddset(&usual, SIGCHLD);
+    sigfillset(&all);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                               POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawnattr_setsigdefault(&attributes, &usual);
+    posix_spawnattr_setsigdefault(&attributes, &all);
     error = posix_spawn_file_actions_adddup2(&actions, input, 0);
     if (error == 0) {
         error = posix_spawn_file_actions_addclosefrom_np(&actions, 3);

@@ -73,16 +73,12 @@ static int actions_fill(posix_spawn_file_actions_t *actions, const struct child_
 static int attributes_fill(posix_spawnattr_t *attributes)
 {
     sigset_t none;
-    sigset_t usual;
+    sigset_t all;
     int error;
 
     sigemptyset(&none);
-    sigemptyset(&usual);
-    sigaddset(&usual, SIGPIPE);
-    sigaddset(&usual, SIGTERM);
-    sigaddset(&usual, SIGINT);
-    sigaddset(&usual, SIGHUP);
-    sigaddset(&usual, SIGCHLD);
+    /* All rather than a few: the C library then need not ask about each one. */
+    sigfillset(&all);
     error = posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
                                                      POSIX_SPAWN_SETSIGDEF);
     if (error == 0) {
@@ -92,7 +88,7 @@ static int attributes_fill(posix_spawnattr_t *attributes)
         error = posix_spawnattr_setsigmask(attributes, &none);
     }
     if (error == 0) {
-        error = posix_spawnattr_setsigdefault(attributes, &usual);
+        error = posix_spawnattr_setsigdefault(attributes, &all);
     }
     return error;
 }
