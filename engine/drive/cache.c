@@ -19,6 +19,10 @@
 
 enum { ROW_VERSION = 1, ROW_MEMBERS = 8, WAITERS_MAX = 1000000 };
 
+/* A row wraps a result, which may be as deep as results are. */
+static const struct val_limits row_limits = {
+    .bytes_max = STORE_VALUE_MAX, .nodes_max = STORE_VALUE_MAX, .depth_max = VAL_DEPTH_WRAPPED_MAX};
+
 /* One computation under way and who waits for it. */
 struct flight {
     struct hash key;
@@ -209,7 +213,7 @@ int cache_row_parse(struct str bytes, struct cache_row *ret_row)
     struct val_iter iter;
     struct val list;
 
-    if (val_scan(bytes.ptr, bytes.len, &val_limits_task, &list, NULL) != 0 ||
+    if (val_scan(bytes.ptr, bytes.len, &row_limits, &list, NULL) != 0 ||
         val_type(list) != VAL_LIST || val_count(list) != ROW_MEMBERS) {
         return ERR_CORRUPT;
     }

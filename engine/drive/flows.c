@@ -5,12 +5,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "drive/big.h"
+#include "drive/flow_file.h"
 #include "store/store_read.h"
 
 enum { FLOWS_PER_TREE_MAX = 1000 };
@@ -38,149 +38,18 @@ struct collect {
     bool failed;
 };
 
-/* What the parser's questions are answered from while it reads one file. */
-struct asked {
-    struct engine *engine;
-    const char *file;
-    struct arena arena;   /* signatures of named notifiers */
-    struct flow **peeked; /* flows read only for their parameters */
-    uint32_t peeked_count;
-};
-
-/* The file of subflow <name>, beside <file> or in HOME/flows; NULL when there is none. */
-static char *find_file(struct engine *engine, const char *file, struct str name)
-{
-    static const char *const endings[] = {".yaml", ".yml"};
-    CLEANUP_FREE char *beside = file ? file_dirname(file) : NULL;
-    CLEANUP_FREE char *home = file_join(engine->home, "flows");
-    const char *const dirs[] = {beside, home};
-
-    for (size_t d = 0; d < 2; d++) {
-        for (size_t e = 0; dirs[d] && e < 2; e++) {
-            char *path = xasprintf("%s/%.*s%s", dirs[d], STR_ARGS(name), endings[e]);
-
-            if (access(path, R_OK) == 0) {
-                return path;
-            }
-            free(path);
-        }
-    }
-    return NULL;
-}
-
-/* The parameters of subflow <name>; its file is read without looking at the names in it. */
-static bool find_flow(struct asked *asked, struct str name, struct flow_signature *ret_signature)
-{
-    CLEANUP_FREE char *file = find_file(asked->engine, asked->file, name);
-    CLEANUP_BUF struct buf text = BUF_INIT(FLOW_TEXT_MAX);
-    struct diag_list *ignored;
-    struct flow *flow = NULL;
-
-    if (!file || file_read(file, &text, NULL) != 0) {
-        return false;
-    }
-    ignored = diag_new(file, buf_str(&text));
-    *ret_signature = (struct flow_signature){0};
-    if (flow_parse(buf_str(&text), NULL, ignored, &flow) == 0) {
-        asked->peeked = xreallocarray(asked->peeked, asked->peeked_count + 1,
-                                      sizeof(struct flow *));
-        asked->peeked[asked->peeked_count++] = flow;
-        ret_signature->params = flow->params;
-        ret_signature->param_count = flow->param_count;
-    }
-    diag_free(ignored);
-    return true; /* its own mistakes are reported when its turn comes */
-}
-
-/* A notifier that leat.yaml gives a name: all its parameters may be given, none must be. */
-static bool find_channel(struct asked *asked, struct str name,
-                         struct flow_signature *ret_signature)
-{
-    const struct settings_channel *channel = settings_channel(asked->engine->settings, name);
-    const struct plug_part *part;
-    struct param_spec *params;
-
-    if (!channel) {
-        return false;
-    }
-    part = catalogue_part(asked->engine->catalogue, LEAT_KIND_NOTIFIER, channel->via);
-    if (!part) {
-        return false;
-    }
-    params = arena_array(&asked->arena, part->param_count + 1, sizeof(*params));
-    if (!params) {
-        return false;
-    }
-    for (uint32_t i = 0; i < part->param_count; i++) {
-        params[i] = part->params[i];
-        params[i].required = false;
-    }
-    ret_signature->params = params;
-    ret_signature->param_count = part->param_count;
-    return true;
-}
-
-/* flow_catalogue.find */
-static bool find(void *user, enum flow_target kind, struct str name,
-                 struct flow_signature *ret_signature)
-{
-    struct asked *asked = user;
-    const struct plug_part *part;
-
-    if (kind == FLOW_TARGET_FLOW) {
-        return find_flow(asked, name, ret_signature);
-    }
-    part = catalogue_part(asked->engine->catalogue,
-                          kind == FLOW_TARGET_TASK ? LEAT_KIND_TASK : LEAT_KIND_NOTIFIER, name);
-    if (part) {
-        *ret_signature = (struct flow_signature){part->params, part->param_count};
-        return true;
-    }
-    return kind == FLOW_TARGET_NOTIFIER && find_channel(asked, name, ret_signature);
-}
-
-/* flow_catalogue.offer */
-static void offer(void *user, enum flow_target kind, struct suggest *suggest)
-{
-    struct asked *asked = user;
-    const struct catalogue_view *view = catalogue_view(asked->engine->catalogue);
-    uint32_t wanted = kind == FLOW_TARGET_TASK ? LEAT_KIND_TASK : LEAT_KIND_NOTIFIER;
-
-    if (kind == FLOW_TARGET_FLOW) {
-        return;
-    }
-    for (size_t i = 0; i < view->part_count; i++) {
-        if (view->parts[i]->kind == wanted) {
-            suggest_offer(suggest, str_of(view->parts[i]->type));
-        }
-    }
-    for (uint32_t i = 0; kind == FLOW_TARGET_NOTIFIER && i < asked->engine->settings->channel_count;
-         i++) {
-        suggest_offer(suggest, asked->engine->settings->channels[i].name);
-    }
-}
-
 /* Parses <text> with the catalogue; problems go to <problems> as text. */
 static int parse(struct engine *engine, struct str text, const char *file, struct flow **ret_flow,
                  struct buf *problems)
 {
-    struct asked asked = {.engine = engine, .file = file};
-    struct flow_catalogue catalogue = {.find = find, .offer = offer, .user = &asked};
-    struct flow_options options = {.catalogue = &catalogue};
+    struct flow_file_names names = {engine->home, engine->catalogue, engine->settings};
     struct diag_list *diags = diag_new(file ? file : "flow", text);
-    int err;
+    int err = flow_file_parse(&names, text, file, false, diags, ret_flow);
 
-    arena_init(&asked.arena, 1024 * 1024);
-    err = flow_parse(text, &options, diags, ret_flow);
     if (err) {
         diag_render(diags, false, problems);
     }
     diag_free(diags);
-    for (uint32_t i = 0; i < asked.peeked_count; i++) {
-        flow_unref(asked.peeked[i]);
-    }
-    free(asked.peeked);
-    arena_done(&asked.arena);
     return err;
 }
 
@@ -224,7 +93,7 @@ static void want_targets(struct collect *collect, const struct flow *flow, const
         }
         wanted = xcalloc(1, sizeof(*wanted));
         wanted->name = str_dup(step->target);
-        wanted->file = find_file(collect->engine, file, step->target);
+        wanted->file = flow_file_find(collect->engine->home, file, step->target);
         wanted->next = collect->wanted;
         collect->wanted = wanted;
     }

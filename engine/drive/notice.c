@@ -272,8 +272,7 @@ int notice_input(const struct plug_part *part, struct val with, struct val event
     if (err) {
         const struct diag *first = diag_count(problems) ? diag_at(problems, 0) : NULL;
 
-        err_set(reterr_why, err, "`%s` %s", first ? first->subject : "",
-                first ? first->text : err_sentence(err));
+        err_set(reterr_why, err, "%s", first ? first->text : err_sentence(err));
     }
     diag_free(problems);
     return err;

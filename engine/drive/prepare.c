@@ -460,7 +460,7 @@ static int bind_input(const struct plug_part *part, struct val given, struct buf
         for (size_t i = 0; i < diag_count(problems) && i < 4; i++) {
             const struct diag *diag = diag_at(problems, i);
 
-            buf_printf(&text, "%s`%s` %s", i ? "; " : "", diag->subject, diag->text);
+            buf_printf(&text, "%s%s", i ? "; " : "", diag->text);
         }
         err_set(reterr_why, err, "%s", text.len ? buf_cstr(&text) : err_sentence(err));
     }
