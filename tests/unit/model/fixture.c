@@ -43,12 +43,12 @@ static const struct {
     const char *name;
     struct flow_signature signature;
 } parts[] = {
-    {FLOW_TARGET_TASK, "csv.read", {csv_params, 3}},
-    {FLOW_TARGET_TASK, "xgboost.train", {train_params, 4}},
-    {FLOW_TARGET_TASK, "fs.remove", {remove_params, 1}},
-    {FLOW_TARGET_FLOW, "publish", {publish_params, 1}},
-    {FLOW_TARGET_NOTIFIER, "slack", {slack_params, 1}},
-    {FLOW_TARGET_NOTIFIER, "log", {NULL, 0}},
+    {FLOW_TARGET_TASK, "csv.read", {.params = csv_params, .param_count = 3}},
+    {FLOW_TARGET_TASK, "xgboost.train", {.params = train_params, .param_count = 4}},
+    {FLOW_TARGET_TASK, "fs.remove", {.params = remove_params, .param_count = 1}},
+    {FLOW_TARGET_FLOW, "publish", {.params = publish_params, .param_count = 1}},
+    {FLOW_TARGET_NOTIFIER, "slack", {.params = slack_params, .param_count = 1}},
+    {FLOW_TARGET_NOTIFIER, "log", {.params = NULL}},
 };
 
 /* flow_catalogue.find */
