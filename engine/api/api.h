@@ -34,10 +34,11 @@ enum {
     API_RESPONSE_MAX = 64 * 1024 * 1024, /* bytes of an answer as a value */
     API_FOLLOW_RUNS_MAX = 1000,          /* runs of a tree that a snapshot shows */
     API_FOLLOW_TASKS_MAX = 10000,        /* task runs of a tree that a snapshot shows */
-    API_FOLLOW_LINES_MAX = 10000,        /* newest stored log lines that a follower is given first */
+    API_FOLLOW_LINES_MAX = 10000, /* newest stored log lines that a follower is given first */
 };
 
-/* One setting of leat.yaml or the environment as GET /config shows it. The texts are the caller's. */
+/* One setting of leat.yaml or the environment as GET /config shows it. The texts are the caller's.
+ */
 struct api_setting {
     const char *name;   /* "hosts.max" */
     const char *value;  /* as people write it; secrets already masked */
@@ -61,17 +62,17 @@ struct api_request {
     struct str target;       /* "/api/v1/flow-runs?limit=5", percent-encoded as on the wire */
     struct str content_type; /* of the body; STR_NONE when there is none */
     struct str body;         /* JSON text; empty when there is none */
-    struct val body_value;   /* the same as a value, for callers in this process; wins over `body` */
+    struct val body_value; /* the same as a value, for callers in this process; wins over `body` */
 };
 
 /* What comes back; every member is owned by the response. */
 struct api_response {
-    int status;                /* of HTTP: 200, 201, 202, 204, 400, 404, 405, 409, 413, 422, ... */
-    bool problem;              /* the value is an error of RFC 9457: {status, title, detail, code} */
-    struct buf value;          /* one msgpack map; empty for 204 and streams */
-    const char *content_type;  /* of HTTP; static text; NULL without a body */
-    char allow[64];            /* methods of the route for a 405, or "" */
-    char location[256];        /* where the new thing is for a 201, or "" */
+    int status;               /* of HTTP: 200, 201, 202, 204, 400, 404, 405, 409, 413, 422, ... */
+    bool problem;             /* the value is an error of RFC 9457: {status, title, detail, code} */
+    struct buf value;         /* one msgpack map; empty for 204 and streams */
+    const char *content_type; /* of HTTP; static text; NULL without a body */
+    char allow[64];           /* methods of the route for a 405, or "" */
+    char location[256];       /* where the new thing is for a 201, or "" */
     struct api_follow *follow; /* GET .../events: the stream; the caller takes it over */
 };
 
@@ -105,8 +106,8 @@ struct str api_response_detail(const struct api_response *response);
  * from the engine's threads when api_follow_next() has something new after it had nothing; it must
  * not block. ERR_NOT_FOUND, ERR_INVALID with a sentence, errors of the store. Any thread.
  */
-int api_follow_new(struct api *api, struct str run, bool logs, void (*wake)(void *user),
-                   void *user, struct api_follow **ret_follow, struct err_text *reterr_why);
+int api_follow_new(struct api *api, struct str run, bool logs, void (*wake)(void *user), void *user,
+                   struct api_follow **ret_follow, struct err_text *reterr_why);
 /* Sets <wake> of a follower that has none yet; before its first api_follow_next(). */
 void api_follow_set_wake(struct api_follow *follow, void (*wake)(void *user), void *user);
 /* NULL is allowed; returns NULL. */

@@ -13,6 +13,7 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "drive/cache.h"
+#include "drive/cache_admin.h"
 #include "drive/dispatch.h"
 #include "drive/flows.h"
 #include "drive/loop.h"
@@ -150,6 +151,9 @@ static void answer(struct engine *engine, struct mail *mail)
         return;
     case MAIL_SCAN:
         mail_reply(engine, mail, catalogue_scan(engine->catalogue, mail->why));
+        return;
+    case MAIL_CACHE_REMOVE:
+        cache_removal(engine, mail);
         return;
     case MAIL_STOP:
         engine->stopping = true;

@@ -16,6 +16,7 @@ enum mail_type {
     MAIL_DELETE,
     MAIL_DRAIN,
     MAIL_SCAN,
+    MAIL_CACHE_REMOVE,
     MAIL_STOP,
 };
 
@@ -26,6 +27,7 @@ struct mail {
     const struct engine_request *request; /* SUBMIT */
     struct engine_run *ret_run;           /* SUBMIT */
     struct buf *ret_problems;             /* SUBMIT */
+    struct str rows;                      /* CACHE_REMOVE: see cache_admin.c */
     struct err_text *why;                 /* filled on failure; may be NULL */
 
     struct mail *next;
