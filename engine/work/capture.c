@@ -35,13 +35,14 @@ void capture_feed(struct capture *capture, const char *bytes, size_t len, captur
         size_t piece = end ? (size_t)(end - bytes) : len;
         size_t used = end ? piece + 1 : piece;
 
-        if (capture->call_bytes + used > CAPTURE_CALL_MAX) {
+        size_t cost = used + (end ? CAPTURE_LINE_COST : 0);
+        if (capture->call_bytes + cost > CAPTURE_CALL_MAX) {
             capture_flush(capture, emit, user);
             capture->ended = true;
             emit(user, STR(CAPTURE_END_MARK));
             return;
         }
-        capture->call_bytes += used;
+        capture->call_bytes += cost;
         add_piece(capture, bytes, piece);
         if (end) {
             emit_line(capture, emit, user);

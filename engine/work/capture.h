@@ -18,6 +18,7 @@
 enum {
     CAPTURE_LINE_MAX = 16 * 1024,
     CAPTURE_CALL_MAX = 1024 * 1024, /* bytes of one stream during one call */
+    CAPTURE_LINE_COST = 16,         /* what a line counts besides its bytes: short ones are dear */
 };
 
 /* The marks, for tests and readers. */

@@ -20,6 +20,7 @@ enum {
 
 static void fill_config(struct pool *pool, const struct pool_config *config);
 static void on_before_block(uv_prepare_t *handle);
+static void on_after_block(uv_check_t *handle);
 static void on_timer(uv_timer_t *handle);
 static void on_closed(uv_handle_t *handle);
 static void tick_plugin(struct pool *pool, struct pool_plugin *plugin, int64_t now_us,
@@ -68,12 +69,16 @@ int pool_new(struct uv_loop_s *loop, struct spawner *spawner, const struct pool_
     pool->evals = pool_evals_new(pool->procs, &pool->config, &pool->callbacks);
     pool->plugins_by_hash = map_new();
     pool->timer_due_us = INT64_MAX;
+    pool->loop_us = pool_now_us(pool);
     uv_prepare_init(loop, &pool->before_block);
+    uv_check_init(loop, &pool->after_block);
     uv_timer_init(loop, &pool->timer);
     pool->before_block.data = pool;
+    pool->after_block.data = pool;
     pool->timer.data = pool;
-    pool->handles_open = 2;
+    pool->handles_open = 3;
     uv_prepare_start(&pool->before_block, on_before_block);
+    uv_check_start(&pool->after_block, on_after_block);
     *ret_pool = pool;
     return 0;
 }
@@ -127,6 +132,7 @@ struct pool *pool_free(struct pool *pool)
     proc_set_free(pool->procs);
     map_free(pool->plugins_by_hash);
     uv_close((uv_handle_t *)&pool->before_block, on_closed);
+    uv_close((uv_handle_t *)&pool->after_block, on_closed);
     uv_close((uv_handle_t *)&pool->timer, on_closed);
     return NULL;
 }
@@ -222,7 +228,7 @@ unsigned pool_room(struct pool *pool, struct pool_plugin *plugin, bool isolated)
         plugin->wants[isolated] = true;
         pool_room_beg(pool, plugin);
         /* Running calls become long ones by time alone. */
-        pool_watch(pool, pool_now_us(pool) + POOL_BUSY_US);
+        pool_watch(pool, pool_now_us(pool) + pool_room_stuck_us(plugin));
     }
     return count;
 }
@@ -444,6 +450,7 @@ static void on_timer(uv_timer_t *handle)
     must(pool->magic == POOL_MAGIC);
     int64_t now = pool_now_us(pool);
     int64_t late_us = now - pool->timer_due_us;
+    pool->loop_us = now;
     pool->timer_due_us = INT64_MAX;
     for (struct pool_plugin *plugin = pool->plugins; plugin; plugin = plugin->next) {
         tick_plugin(pool, plugin, now, late_us > LATE_US ? late_us : 0);
@@ -469,8 +476,9 @@ static void tick_plugin(struct pool *pool, struct pool_plugin *plugin, int64_t n
         } else if (pool_host_idle(view)) {
             pool_watch(pool, idle_due_us);
         }
-        if (wants && view->count > 0 && view->head_began_us + POOL_BUSY_US > now) {
-            pool_watch(pool, view->head_began_us + POOL_BUSY_US);
+        int64_t stuck_us = view->head_began_us + pool_room_stuck_us(plugin);
+        if (wants && view->count > 0 && stuck_us >= now) {
+            pool_watch(pool, stuck_us + 1);
         }
     }
 }
@@ -481,6 +489,7 @@ static void on_before_block(uv_prepare_t *handle)
     struct pool *pool = handle->data;
 
     must(pool->magic == POOL_MAGIC);
+    pool->loop_us = pool_now_us(pool);
     proc_set_reports(pool->procs);
     offer_room(pool);
     pool_evals_step(pool->evals, pool_now_us(pool));
@@ -489,6 +498,15 @@ static void on_before_block(uv_prepare_t *handle)
         pool->lost_told = true;
         pool->callbacks.on_lost(pool->callbacks.user);
     }
+}
+
+/* libuv: the loop has waited, and handed out what came; timers are next. */
+static void on_after_block(uv_check_t *handle)
+{
+    struct pool *pool = handle->data;
+
+    must(pool->magic == POOL_MAGIC);
+    pool->loop_us = pool_now_us(pool);
 }
 
 /* The pool's monotonic time. */

@@ -21,7 +21,7 @@ struct pool_host;
 
 enum {
     POOL_HOST_PINGS = 3,          /* without an answer, evenly spread, make a silence */
-    POOL_HOST_RECALL_US = 20000,  /* a call this long gives back what waits behind it */
+    POOL_HOST_RECALL_US = 50000,  /* a call this long gives back what waits behind it */
     POOL_HOST_LEAVE_MS = 5000,    /* for closing, before it is killed */
     POOL_HOST_CLOSED_MS = 1000,   /* a process that closed its channel dies by itself until then */
 };

@@ -17,6 +17,8 @@ enum {
     POOL_SHORT_US = 1000,          /* bodies on average below this are worth sending ahead */
     POOL_AHEAD_US = 4000,          /* work in flight on one host, as far as the limits allow */
     POOL_BUSY_US = 5000,           /* a call this long is worth another host */
+    POOL_STUCK_US = 100 * 1000,    /* the same where short calls are the rule: on a crowded machine a
+                                      host may not get a processor for a while */
     POOL_BACKOFF_US = 100 * 1000,  /* after a start that failed, doubling */
     POOL_BACKOFF_DOUBLINGS = 3,
 };
@@ -57,6 +59,8 @@ struct pool {
     unsigned wants_count; /* plugins with a wish */
     uint64_t last_wish;
     uv_prepare_t before_block;
+    uv_check_t after_block;
+    int64_t loop_us; /* the time of this loop iteration: decisions in it agree with each other */
     uv_timer_t timer;
     int64_t timer_due_us; /* INT64_MAX: not armed */
     unsigned handles_open;
@@ -73,6 +77,9 @@ struct pool_host *pool_room_choose(struct pool *pool, struct pool_plugin *plugin
                                    struct err_text *reterr_why);
 /* Starts another host on the side when short calls pile up: they go on meanwhile. */
 void pool_room_start_spare(struct pool *pool, struct pool_plugin *plugin);
+
+/* From the beginning of a call until it counts as a long one. */
+int64_t pool_room_stuck_us(const struct pool_plugin *plugin);
 
 /* By pool.c. Ends a host after what it has. */
 void pool_leave(struct pool *pool, struct pool_host *host);

@@ -51,7 +51,13 @@ static bool is_short(const struct pool_plugin *plugin)
 /* True when the running call is a long one, whatever those before it were. */
 static bool is_stuck(const struct pool *pool, const struct pool_host_view *view)
 {
-    return view->count > 0 && pool_now_us(pool) - view->head_began_us > POOL_BUSY_US;
+    return view->count > 0 &&
+           pool->loop_us - view->head_began_us > pool_room_stuck_us(view->plugin);
+}
+
+int64_t pool_room_stuck_us(const struct pool_plugin *plugin)
+{
+    return is_short(plugin) ? POOL_STUCK_US : POOL_BUSY_US;
 }
 
 /* True for a host that works its calls off. */
@@ -97,7 +103,7 @@ static unsigned startable(struct pool *pool, const struct pool_plugin *plugin, b
 {
     unsigned have;
 
-    if (proc_set_lost(pool->procs) || pool_now_us(pool) < plugin->start_after_us) {
+    if (proc_set_lost(pool->procs) || pool->loop_us < plugin->start_after_us) {
         return 0;
     }
     unsigned wanted = hosts_wanted(pool, plugin, isolated, &have);
