@@ -212,9 +212,11 @@ static void call(struct engine *engine, const struct run *run, const struct task
 void dispatch_start(struct engine *engine, uint64_t number, uint32_t index, uint32_t epoch)
 {
     struct run *run = core_run(engine->core, number);
-    struct task *task = &run->tasks[index];
+    struct task *task;
 
-    must(run && engine->lanes[task->lane]->committed > 0);
+    must(run);
+    task = &run->tasks[index];
+    must(engine->lanes[task->lane]->committed > 0);
     engine->lanes[task->lane]->committed--;
     if (task->epoch != epoch || task->place != CORE_PLACE_AT_WORK) {
         return;

@@ -64,13 +64,19 @@ struct commit {
     struct buf news;
 };
 
-/* A task whose input is to be resolved. */
+/* What the loop works on between events. */
+enum todo_type {
+    TODO_TASK,   /* prepare a task */
+    TODO_MAP,    /* prepare the list of a mapped step */
+    TODO_OUTPUT, /* prepare the flow's output */
+    TODO_START,  /* dispatch an attempt whose flow does not wait for the disk */
+};
+
 struct todo {
-    uint64_t run;
+    enum todo_type type;
     uint32_t task;
     uint32_t epoch;
-    bool map;    /* the list of a mapped step */
-    bool output; /* the flow's output */
+    uint64_t run;
 };
 
 struct engine {

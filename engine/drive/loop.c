@@ -22,7 +22,7 @@
 #include "drive/timers.h"
 
 enum {
-    TODO_PER_TURN = 2000,                  /* preparations before I/O is looked at again */
+    TODO_PER_TURN = 2000,                  /* things done before I/O is looked at again */
     OPS_PER_COMMIT = 3000,                 /* operations after which a batch is sent off */
     OPS_MAX = 50000,                       /* one event with more records is split */
     NEWS_BYTES_MAX = 256 * 1024 * 1024,
@@ -32,7 +32,7 @@ static void send_off(struct engine *engine);
 static void on_durable(void *user, int err);
 static void run_effect(struct engine *engine, struct commit *commit, const struct effect *effect);
 
-/* Queues a preparation. */
+/* Queues something to do. */
 static void todo_add(struct engine *engine, struct todo todo)
 {
     if (engine->todo_count == engine->todo_cap) {
@@ -66,15 +66,20 @@ static void decide(struct engine *engine, const struct core_decision *decision)
         todo_add(engine, todo);
         return;
     case CORE_DO_MAP:
-        todo.map = true;
+        todo.type = TODO_MAP;
         todo_add(engine, todo);
         return;
     case CORE_DO_OUTPUT:
-        todo.output = true;
+        todo.type = TODO_OUTPUT;
         todo_add(engine, todo);
         return;
     case CORE_DO_START:
         dispatch_committed(engine, run, decision->task);
+        if (run->flow->durability == FLOW_DURABILITY_RELAXED) {
+            todo.type = TODO_START;
+            todo_add(engine, todo);
+            return;
+        }
         effect = loop_effect(engine, EFFECT_START, run->number);
         break;
     case CORE_DO_SUBMIT:
@@ -249,7 +254,7 @@ static void run_effect(struct engine *engine, struct commit *commit, const struc
     unreachable("an effect of unknown type");
 }
 
-/* Works on up to TODO_PER_TURN preparations. */
+/* Works on up to TODO_PER_TURN things. */
 static void work_on_todo(struct engine *engine)
 {
     for (uint32_t n = 0; engine->todo_count > 0 && n < TODO_PER_TURN; n++) {
@@ -257,7 +262,11 @@ static void work_on_todo(struct engine *engine)
 
         engine->todo_head = (engine->todo_head + 1) % engine->todo_cap;
         engine->todo_count--;
-        prepare(engine, &todo);
+        if (todo.type == TODO_START) {
+            dispatch_start(engine, todo.run, todo.task, todo.epoch);
+        } else {
+            prepare(engine, &todo);
+        }
     }
 }
 

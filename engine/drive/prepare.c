@@ -90,14 +90,14 @@ static enum progress go_on(struct prep *prep)
     struct run *run = core_run(prep->engine->core, prep->todo.run);
     struct task *task;
 
-    if (prep->todo.output) {
+    if (prep->todo.type == TODO_OUTPUT) {
         return run ? prepare_output(prep, run) : DONE;
     }
     task = task_of(run, &prep->todo);
     if (!task) {
         return DONE; /* cancelled meanwhile */
     }
-    return prep->todo.map ? prepare_map(prep, run, task) : prepare_task(prep, run, task);
+    return prep->todo.type == TODO_MAP ? prepare_map(prep, run, task) : prepare_task(prep, run, task);
 }
 
 /* ---- answers to core ------------------------------------------------------------------------ */
@@ -117,12 +117,12 @@ static enum progress fail(struct prep *prep, const char *code, const char *text)
 {
     struct core_event event;
 
-    if (prep->todo.output) {
+    if (prep->todo.type == TODO_OUTPUT) {
         event = event_of(prep, CORE_OUTPUT);
         event.output.failed = true;
         event.output.code = code;
         event.output.text = text;
-    } else if (prep->todo.map) {
+    } else if (prep->todo.type == TODO_MAP) {
         event = event_of(prep, CORE_MAPPED);
         event.mapped.failed = true;
         event.mapped.code = code;
