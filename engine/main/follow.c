@@ -118,7 +118,7 @@ static void print_document(struct val run)
 int follow_run(struct cli *cli, const char *id, uint64_t number, bool quiet)
 {
     CLEANUP_FREE char *target =
-        xasprintf("/flow-runs/%s%s", id, cli->json ? "?children=1&tasks=1000000" : "?tasks=1000");
+        xasprintf("/flow-runs/%s%s", id, cli->json ? "?children=1&tasks=100000" : "?tasks=1000");
     struct run_view *view = run_view_new(cli, quiet || cli->json);
     struct api_response response;
     int code = CLI_NO_ENGINE;
