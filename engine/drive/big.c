@@ -5,8 +5,7 @@
 
 #include "value/pack.h"
 
-int big_put(struct blob_dir *blobs, struct val value, struct buf *out,
-            struct err_text *reterr_why)
+int big_put(struct blob_dir *blobs, struct val value, struct buf *out, struct err_text *reterr_why)
 {
     struct blob_ref ref;
     int err;
@@ -22,8 +21,7 @@ int big_put(struct blob_dir *blobs, struct val value, struct buf *out,
     return buf_err(out);
 }
 
-int big_get(struct blob_dir *blobs, struct val stored, struct buf *out,
-            struct err_text *reterr_why)
+int big_get(struct blob_dir *blobs, struct val stored, struct buf *out, struct err_text *reterr_why)
 {
     const uint8_t *bytes;
     struct blob_ref ref;

@@ -161,8 +161,7 @@ static bool add_params(struct key_maker *maker, const struct plug_part *part, st
 
 /* Computes the key; false when an input can not be hashed (a NaN). <ret_parts> may be NULL. */
 static bool make_key(const struct run *run, const struct task *task, struct val input,
-                     struct val files, struct str text, struct hash *ret_key,
-                     struct buf *ret_parts)
+                     struct val files, struct str text, struct hash *ret_key, struct buf *ret_parts)
 {
     const struct flow_step *step = &run->flow->steps[task->step];
     const struct plug_part *part = run_data(run)->steps[task->step].part;
@@ -340,15 +339,13 @@ static void start_check(struct prep *prep, struct val result)
 /* ---- asking --------------------------------------------------------------------------------- */
 
 /* Looks the key up: HIT with the result, CHECK when blobs must be looked at first, else MISS. */
-static enum cache_answer look_up(struct prep *prep, const struct hash *key,
-                                 struct buf *ret_result)
+static enum cache_answer look_up(struct prep *prep, const struct hash *key, struct buf *ret_result)
 {
     CLEANUP_STORE_READ struct store_read *read = NULL;
     struct cache_row row;
     struct str bytes;
 
-    if (prep->blobs == PREP_BLOBS_DAMAGED ||
-        store_read_begin(prep->engine->store, &read) != 0 ||
+    if (prep->blobs == PREP_BLOBS_DAMAGED || store_read_begin(prep->engine->store, &read) != 0 ||
         store_peek(read, STORE_CACHE, MAP_KEY(*key), &bytes) != 0 ||
         cache_row_parse(bytes, &row) != 0) {
         return CACHE_MISS;
@@ -365,8 +362,8 @@ static enum cache_answer look_up(struct prep *prep, const struct hash *key,
 }
 
 /* Makes the task the one that computes <key>, or lets it wait. */
-static enum cache_answer take_off(struct prep *prep, const struct run *run,
-                                  const struct task *task, const struct hash *key, struct str text)
+static enum cache_answer take_off(struct prep *prep, const struct run *run, const struct task *task,
+                                  const struct hash *key, struct str text)
 {
     struct engine *engine = prep->engine;
     struct flight *flight = map_get(engine->flights, MAP_KEY(*key));
@@ -375,8 +372,8 @@ static enum cache_answer take_off(struct prep *prep, const struct run *run,
         (flight->run != run->number || flight->task != task->index)) {
         if (flight->waiter_count == flight->waiter_cap) {
             flight->waiter_cap = flight->waiter_cap ? flight->waiter_cap * 2 : 4;
-            flight->waiters = xreallocarray(flight->waiters, flight->waiter_cap,
-                                            sizeof(struct prep *));
+            flight->waiters =
+                xreallocarray(flight->waiters, flight->waiter_cap, sizeof(struct prep *));
         }
         flight->waiters[flight->waiter_count++] = prepare_park(prep);
         return CACHE_WAIT;
@@ -398,9 +395,8 @@ static enum cache_answer take_off(struct prep *prep, const struct run *run,
     return CACHE_MISS;
 }
 
-enum cache_answer cache_ask(struct prep *prep, struct run *run, struct task *task,
-                            struct val input, struct str text, struct hash *ret_key,
-                            struct buf *ret_result)
+enum cache_answer cache_ask(struct prep *prep, struct run *run, struct task *task, struct val input,
+                            struct str text, struct hash *ret_key, struct buf *ret_result)
 {
     const struct flow_step *step = &run->flow->steps[task->step];
     const struct plug_part *part = run_data(run)->steps[task->step].part;

@@ -28,9 +28,8 @@ enum cache_answer {
  * Asks for <task> with the bound <input>. <text> is the custom key's text, or empty. HIT fills
  * <ret_result>; MISS and HIT fill <ret_key>. WAIT and CHECK take <prep> over. Loop thread.
  */
-enum cache_answer cache_ask(struct prep *prep, struct run *run, struct task *task,
-                            struct val input, struct str text, struct hash *ret_key,
-                            struct buf *ret_result);
+enum cache_answer cache_ask(struct prep *prep, struct run *run, struct task *task, struct val input,
+                            struct str text, struct hash *ret_key, struct buf *ret_result);
 
 /* Adds an entry for a task that ended well to the open batch. Call it before core hears of the end.
  * Loop thread. */

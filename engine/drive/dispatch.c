@@ -45,8 +45,7 @@ int dispatch_open(struct engine *engine, struct err_text *reterr_why)
         .on_lost = on_lost,
     };
 
-    return pool_new(&engine->loop, engine->spawner, &config, &callbacks, &engine->pool,
-                    reterr_why);
+    return pool_new(&engine->loop, engine->spawner, &config, &callbacks, &engine->pool, reterr_why);
 }
 
 void dispatch_close(struct engine *engine)
@@ -72,8 +71,7 @@ uint32_t dispatch_lane(struct engine *engine, const struct plug_part *part,
 {
     struct pool_plugin *plugin = pool_plugin_get(engine->pool, &part->plugin->hash,
                                                  part->plugin->name, part->plugin->copy_path);
-    bool isolated =
-        isolation == FLOW_ISOLATION_PROCESS || (part->flags & LEAT_PART_ISOLATED) != 0;
+    bool isolated = isolation == FLOW_ISOLATION_PROCESS || (part->flags & LEAT_PART_ISOLATED) != 0;
     struct lane *lane;
 
     for (uint32_t i = 0; i < engine->lane_count; i++) {
@@ -85,8 +83,7 @@ uint32_t dispatch_lane(struct engine *engine, const struct plug_part *part,
     lane = xcalloc(1, sizeof(*lane));
     lane->plugin = plugin;
     lane->isolated = isolated;
-    engine->lanes =
-        xreallocarray(engine->lanes, engine->lane_count + 1, sizeof(*engine->lanes));
+    engine->lanes = xreallocarray(engine->lanes, engine->lane_count + 1, sizeof(*engine->lanes));
     engine->lanes[engine->lane_count] = lane;
     return engine->lane_count++;
 }

@@ -36,10 +36,8 @@ static void *engine_main(void *user);
 int engine_submit(struct engine *engine, const struct engine_request *request,
                   struct engine_run *ret_run, struct buf *ret_problems)
 {
-    struct mail mail = {.type = MAIL_SUBMIT,
-                        .request = request,
-                        .ret_run = ret_run,
-                        .ret_problems = ret_problems};
+    struct mail mail = {
+        .type = MAIL_SUBMIT, .request = request, .ret_run = ret_run, .ret_problems = ret_problems};
 
     return mail_send(engine, &mail);
 }
@@ -214,7 +212,7 @@ static void open_loop(struct engine *engine)
     must(uv_async_init(&engine->loop, &engine->mail_arrived, on_mail) == 0);
     must(uv_prepare_init(&engine->loop, &engine->before_poll) == 0);
     must(uv_check_init(&engine->loop, &engine->after_poll) == 0);
-    must(uv_idle_init(&engine->loop, &engine->more_to_do) == 0);
+    must(uv_idle_init(&engine->loop, &engine->more_errands) == 0);
     engine->store_done.data = engine;
     engine->mail_arrived.data = engine;
     engine->before_poll.data = engine;
@@ -253,6 +251,7 @@ static void drop_runs(struct engine *engine)
     engine->core = core_free(engine->core);
 }
 
+/* The loop thread. */
 static void *engine_main(void *user)
 {
     struct engine *engine = user;
@@ -303,8 +302,8 @@ static int open_work(struct engine *engine, const struct engine_options *options
 {
     int err;
 
-    engine->catalogue = catalogue_new(engine->home, options->bundled_plugins, describe_plugin,
-                                      engine->spawner);
+    engine->catalogue =
+        catalogue_new(engine->home, options->bundled_plugins, describe_plugin, engine->spawner);
     err = catalogue_scan(engine->catalogue, reterr_why);
     if (err == 0) {
         err = dispatch_open(engine, reterr_why);

@@ -24,11 +24,11 @@ struct engine;
 struct spawner;
 
 struct engine_options {
-    const char *home;                 /* absolute; made when missing */
-    const char *bundled_plugins;      /* absolute, or NULL */
-    const struct settings *settings;  /* borrowed for the engine's life */
-    struct spawner *spawner;          /* adopted: started before any thread of the process */
-    bool passive;                     /* only look: nothing interrupted is touched, no host starts */
+    const char *home;                /* absolute; made when missing */
+    const char *bundled_plugins;     /* absolute, or NULL */
+    const struct settings *settings; /* borrowed for the engine's life */
+    struct spawner *spawner;         /* adopted: started before any thread of the process */
+    bool passive;                    /* only look: nothing interrupted is touched, no host starts */
 };
 
 /*
@@ -43,13 +43,13 @@ void engine_stop(struct engine *engine);
 
 /* What somebody asks for when starting a run. All members are borrowed for the call. */
 struct engine_request {
-    struct str flow_text;     /* the YAML file's content */
-    const char *flow_file;    /* its path for messages, and where subflow files are looked for */
-    const char *base_dir;     /* absolute; relative paths in tasks start here */
-    struct val params;        /* a map of values; VAL_NONE for none */
-    struct val typed;         /* a map of texts as people type them; wins over params */
-    const char *name;         /* NULL for the flow's run_name or a friendly one */
-    const char *const *tags;  /* NULL-terminated, or NULL */
+    struct str flow_text;    /* the YAML file's content */
+    const char *flow_file;   /* its path for messages, and where subflow files are looked for */
+    const char *base_dir;    /* absolute; relative paths in tasks start here */
+    struct val params;       /* a map of values; VAL_NONE for none */
+    struct val typed;        /* a map of texts as people type them; wins over params */
+    const char *name;        /* NULL for the flow's run_name or a friendly one */
+    const char *const *tags; /* NULL-terminated, or NULL */
     bool refresh_cache;
 };
 

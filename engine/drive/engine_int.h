@@ -65,15 +65,15 @@ struct commit {
 };
 
 /* What the loop works on between events. */
-enum todo_type {
-    TODO_TASK,   /* prepare a task */
-    TODO_MAP,    /* prepare the list of a mapped step */
-    TODO_OUTPUT, /* prepare the flow's output */
-    TODO_START,  /* dispatch an attempt whose flow does not wait for the disk */
+enum errand_type {
+    ERRAND_TASK,   /* prepare a task */
+    ERRAND_MAP,    /* prepare the list of a mapped step */
+    ERRAND_OUTPUT, /* prepare the flow's output */
+    ERRAND_START,  /* dispatch an attempt whose flow does not wait for the disk */
 };
 
-struct todo {
-    enum todo_type type;
+struct errand {
+    enum errand_type type;
     uint32_t task;
     uint32_t epoch;
     uint64_t run;
@@ -98,7 +98,7 @@ struct engine {
     uv_async_t mail_arrived;
     uv_prepare_t before_poll;
     uv_check_t after_poll;
-    uv_idle_t more_to_do; /* active while todo work is left, so that poll does not block */
+    uv_idle_t more_errands; /* active while errands are left, so that poll does not block */
     pthread_t thread;
     bool thread_started;
     bool stopping;
@@ -112,21 +112,21 @@ struct engine {
     uint32_t commits_under_way;
 
     struct core_decisions decisions;
-    struct todo *todo; /* ring */
-    uint32_t todo_head;
-    uint32_t todo_count;
-    uint32_t todo_cap;
+    struct errand *errands; /* a ring */
+    uint32_t errand_head;
+    uint32_t errand_count;
+    uint32_t errand_cap;
 
     struct lane **lanes;
     uint32_t lane_count;
-    struct slots calls;     /* attempts and deliveries at the pool, by call id */
-    struct slots evals;     /* preparations at the evaluator, by evaluation id */
-    struct map *timers;     /* armed timers by (run, task, kind) */
-    struct map *flights;    /* computations under way by cache key */
-    struct map *flows;      /* parsed flows by hash of their text */
-    struct map *deliveries; /* notifications waiting or under way by number */
+    struct slots calls;                  /* attempts and deliveries at the pool, by call id */
+    struct slots evals;                  /* preparations at the evaluator, by evaluation id */
+    struct map *timers;                  /* armed timers by (run, task, kind) */
+    struct map *flights;                 /* computations under way by cache key */
+    struct map *flows;                   /* parsed flows by hash of their text */
+    struct map *deliveries;              /* notifications waiting or under way by number */
     struct delivery *deliveries_waiting; /* for a host */
-    struct drain *drains;   /* who waits for first deliveries */
+    struct drain *drains;                /* who waits for first deliveries */
     uint64_t next_notification;
 
     struct buf scratch_given; /* reused bytes: what a step gives, */

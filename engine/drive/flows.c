@@ -142,9 +142,8 @@ static void collect_wanted(struct collect *collect)
     free(wanted);
 }
 
-int flows_collect(struct engine *engine, struct str text, const char *file,
-                  struct flow **ret_flow, struct hash *ret_hash, struct pins **ret_pins,
-                  struct buf *ret_problems)
+int flows_collect(struct engine *engine, struct str text, const char *file, struct flow **ret_flow,
+                  struct hash *ret_hash, struct pins **ret_pins, struct buf *ret_problems)
 {
     struct collect collect = {.engine = engine, .pins = pins_new(), .problems = ret_problems};
     struct flow *flow;
@@ -219,8 +218,9 @@ int flows_pinned(struct engine *engine, const struct hash *hash, struct flow **r
     err = flow_parse(buf_str(&text), NULL, diags, &flow);
     diag_free(diags);
     if (err) {
-        return err_set(reterr_why, err, "the flow that the run began with can not be read by this "
-                                        "version of leat");
+        return err_set(reterr_why, err,
+                       "the flow that the run began with can not be read by this "
+                       "version of leat");
     }
     remember(engine, hash, buf_str(&text), flow);
     *ret_flow = flow;

@@ -14,12 +14,11 @@
  * pins. Subflow NAME is looked for as NAME.yaml (or .yml) beside <file>, then in HOME/flows. All
  * problems of all files, rendered for people, go to <ret_problems>: ERR_INVALID.
  */
-int flows_collect(struct engine *engine, struct str text, const char *file,
-                  struct flow **ret_flow, struct hash *ret_hash, struct pins **ret_pins,
-                  struct buf *ret_problems);
+int flows_collect(struct engine *engine, struct str text, const char *file, struct flow **ret_flow,
+                  struct hash *ret_hash, struct pins **ret_pins, struct buf *ret_problems);
 
-/* The flow with the pinned text of <hash>, from the cache or the store; names are not checked again.
- * Borrowed from the cache. ERR_NOT_FOUND, ERR_CORRUPT, with a sentence. */
+/* The flow with the pinned text of <hash>, from the cache or the store; names are not checked
+ * again. Borrowed from the cache. ERR_NOT_FOUND, ERR_CORRUPT, with a sentence. */
 int flows_pinned(struct engine *engine, const struct hash *hash, struct flow **ret_flow,
                  struct err_text *reterr_why);
 

@@ -9,7 +9,8 @@
  *   {"type":"flow_run",  "run":uuid, "parent":uuid?, "parent_task":name?, "name", "flow",
  *    "state":{"type","name"}, "time":us, "code"?, "text"?}
  *   {"type":"task_run",  "run":uuid, "task":"train", "step":"train", "state":{...}, "time":us,
- *    "attempt":n, "duration_us"?, "cached"?:true, "retry_us"?:delay, "child"?:uuid, "code"?, "text"?}
+ *    "attempt":n, "duration_us"?, "cached"?:true, "retry_us"?:delay, "child"?:uuid, "code"?,
+ * "text"?}
  *   {"type":"map",       "run":uuid, "task":"fit", "total":n, "done":n, "running":n, "bad":n}
  *   {"type":"progress",  "run":uuid, "task", "fraction":f or null, "text"?}
  *   {"type":"log",       "run":uuid, "task"?, "level":20, "stream":"log|stdout|stderr", "text",

@@ -52,8 +52,7 @@ int logs_parse(struct str bytes, struct log_row *ret_row)
         return ERR_CORRUPT;
     }
     ret_row->wall_us = val_int(members[0]);
-    ret_row->task =
-        val_type(members[1]) == VAL_INT ? (uint32_t)val_int(members[1]) : CORE_NO_TASK;
+    ret_row->task = val_type(members[1]) == VAL_INT ? (uint32_t)val_int(members[1]) : CORE_NO_TASK;
     ret_row->level = (int32_t)val_int(members[2]);
     ret_row->stream = (enum pool_stream)val_int(members[3]);
     ret_row->text = val_str(members[4]);
@@ -62,8 +61,9 @@ int logs_parse(struct str bytes, struct log_row *ret_row)
 
 const char *logs_stream_name(enum pool_stream stream)
 {
-    static const char *const names[] = {
-        [POOL_STREAM_LOG] = "log", [POOL_STREAM_STDOUT] = "stdout", [POOL_STREAM_STDERR] = "stderr"};
+    static const char *const names[] = {[POOL_STREAM_LOG] = "log",
+                                        [POOL_STREAM_STDOUT] = "stdout",
+                                        [POOL_STREAM_STDERR] = "stderr"};
 
     return (size_t)stream < sizeof(names) / sizeof(names[0]) ? names[stream] : "log";
 }

@@ -22,9 +22,9 @@
 #include "drive/timers.h"
 
 enum {
-    TODO_PER_TURN = 2000,                  /* things done before I/O is looked at again */
-    OPS_PER_COMMIT = 3000,                 /* operations after which a batch is sent off */
-    OPS_MAX = 50000,                       /* one event with more records is split */
+    ERRANDS_PER_TURN = 2000, /* things done before I/O is looked at again */
+    OPS_PER_COMMIT = 3000,   /* operations after which a batch is sent off */
+    OPS_MAX = 50000,         /* one event with more records is split */
     NEWS_BYTES_MAX = 256 * 1024 * 1024,
 };
 
@@ -33,29 +33,29 @@ static void on_durable(void *user, int err);
 static void run_effect(struct engine *engine, struct commit *commit, const struct effect *effect);
 
 /* Queues something to do. */
-static void todo_add(struct engine *engine, struct todo todo)
+static void errand_add(struct engine *engine, struct errand errand)
 {
-    if (engine->todo_count == engine->todo_cap) {
-        uint32_t cap = engine->todo_cap ? engine->todo_cap * 2 : 256;
-        struct todo *ring = xcalloc(cap, sizeof(*ring));
+    if (engine->errand_count == engine->errand_cap) {
+        uint32_t cap = engine->errand_cap ? engine->errand_cap * 2 : 256;
+        struct errand *ring = xcalloc(cap, sizeof(*ring));
 
-        for (uint32_t i = 0; i < engine->todo_count; i++) {
-            ring[i] = engine->todo[(engine->todo_head + i) % engine->todo_cap];
+        for (uint32_t i = 0; i < engine->errand_count; i++) {
+            ring[i] = engine->errands[(engine->errand_head + i) % engine->errand_cap];
         }
-        free(engine->todo);
-        engine->todo = ring;
-        engine->todo_head = 0;
-        engine->todo_cap = cap;
+        free(engine->errands);
+        engine->errands = ring;
+        engine->errand_head = 0;
+        engine->errand_cap = cap;
     }
-    engine->todo[(engine->todo_head + engine->todo_count) % engine->todo_cap] = todo;
-    engine->todo_count++;
+    engine->errands[(engine->errand_head + engine->errand_count) % engine->errand_cap] = errand;
+    engine->errand_count++;
 }
 
 /* Takes up one decision. */
 static void decide(struct engine *engine, const struct core_decision *decision)
 {
     struct run *run = decision->run;
-    struct todo todo = {.run = run->number, .task = decision->task, .epoch = decision->epoch};
+    struct errand errand = {.run = run->number, .task = decision->task, .epoch = decision->epoch};
     struct effect *effect;
 
     switch (decision->type) {
@@ -63,21 +63,21 @@ static void decide(struct engine *engine, const struct core_decision *decision)
         records_write(engine, decision);
         return;
     case CORE_DO_PREPARE:
-        todo_add(engine, todo);
+        errand_add(engine, errand);
         return;
     case CORE_DO_MAP:
-        todo.type = TODO_MAP;
-        todo_add(engine, todo);
+        errand.type = ERRAND_MAP;
+        errand_add(engine, errand);
         return;
     case CORE_DO_OUTPUT:
-        todo.type = TODO_OUTPUT;
-        todo_add(engine, todo);
+        errand.type = ERRAND_OUTPUT;
+        errand_add(engine, errand);
         return;
     case CORE_DO_START:
         dispatch_committed(engine, run, decision->task);
         if (run->flow->durability == FLOW_DURABILITY_RELAXED) {
-            todo.type = TODO_START;
-            todo_add(engine, todo);
+            errand.type = ERRAND_START;
+            errand_add(engine, errand);
             return;
         }
         effect = loop_effect(engine, EFFECT_START, run->number);
@@ -254,23 +254,23 @@ static void run_effect(struct engine *engine, struct commit *commit, const struc
     unreachable("an effect of unknown type");
 }
 
-/* Works on up to TODO_PER_TURN things. */
-static void work_on_todo(struct engine *engine)
+/* Works on up to ERRANDS_PER_TURN things. */
+static void run_errands(struct engine *engine)
 {
-    for (uint32_t n = 0; engine->todo_count > 0 && n < TODO_PER_TURN; n++) {
-        struct todo todo = engine->todo[engine->todo_head];
+    for (uint32_t n = 0; engine->errand_count > 0 && n < ERRANDS_PER_TURN; n++) {
+        struct errand errand = engine->errands[engine->errand_head];
 
-        engine->todo_head = (engine->todo_head + 1) % engine->todo_cap;
-        engine->todo_count--;
-        if (todo.type == TODO_START) {
-            dispatch_start(engine, todo.run, todo.task, todo.epoch);
+        engine->errand_head = (engine->errand_head + 1) % engine->errand_cap;
+        engine->errand_count--;
+        if (errand.type == ERRAND_START) {
+            dispatch_start(engine, errand.run, errand.task, errand.epoch);
         } else {
-            prepare(engine, &todo);
+            prepare(engine, &errand);
         }
     }
 }
 
-/* Only there so that poll does not block while `more_to_do` is active. */
+/* Only there so that poll does not block while `more_errands` is active. */
 static void on_idle(uv_idle_t *handle)
 {
     (void)handle;
@@ -278,19 +278,14 @@ static void on_idle(uv_idle_t *handle)
 
 void loop_turn(struct engine *engine)
 {
-    work_on_todo(engine);
+    run_errands(engine);
     dispatch_fill(engine);
     send_off(engine);
-    if (engine->todo_count > 0) {
-        uv_idle_start(&engine->more_to_do, on_idle);
+    if (engine->errand_count > 0) {
+        uv_idle_start(&engine->more_errands, on_idle);
     } else {
-        uv_idle_stop(&engine->more_to_do);
+        uv_idle_stop(&engine->more_errands);
     }
-}
-
-bool loop_idle(const struct engine *engine)
-{
-    return !engine->open && engine->todo_count == 0 && engine->commits_under_way == 0;
 }
 
 void loop_drain(struct engine *engine)
@@ -310,6 +305,6 @@ void loop_done(struct engine *engine)
         free(commit->effects);
         free(commit);
     }
-    free(TAKE(engine->todo));
+    free(TAKE(engine->errands));
     core_decisions_done(&engine->decisions);
 }

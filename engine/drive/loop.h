@@ -31,9 +31,6 @@ void loop_news_end(struct engine *engine, uint64_t run, size_t offset);
 /* Works on preparations, fills hosts, sends the open batch off; called around every poll. */
 void loop_turn(struct engine *engine);
 
-/* True when nothing is open, queued or on its way to the disk. */
-bool loop_idle(const struct engine *engine);
-
 /* Waits for all batches under way; used when stopping. */
 void loop_drain(struct engine *engine);
 

@@ -1,8 +1,8 @@
 /*
  * What a notification says: the event for the notifier, the message, and its parameters.
  *
- * Secrets stay out of the store: where a rule says ${secrets.x}, the outbox keeps that text, and the
- * secret takes its place when the input of an attempt is made. Loop thread.
+ * Secrets stay out of the store: where a rule says ${secrets.x}, the outbox keeps that text, and
+ * the secret takes its place when the input of an attempt is made. Loop thread.
  */
 #ifndef DRIVE_NOTICE_H
 #define DRIVE_NOTICE_H
@@ -18,7 +18,8 @@ int notice_make(struct engine *engine, struct run *run, const struct notify_rule
                 enum state to, const struct uuid *id, struct buf *ret_with, struct buf *ret_event,
                 struct err_text *reterr_why);
 
-/* Makes the bound input of one attempt. ERR_NOT_FOUND for a secret that is not there; ERR_INVALID. */
+/* Makes the bound input of one attempt. ERR_NOT_FOUND for a secret that is not there; ERR_INVALID.
+ */
 int notice_input(const struct plug_part *part, struct val with, struct val event,
                  struct buf *ret_input, struct err_text *reterr_why);
 

@@ -317,8 +317,7 @@ void outbox_match_settings(struct engine *engine, struct run *run, enum state to
 /* How long to wait after <attempts> failed attempts, in microseconds. */
 static int64_t retry_delay(struct engine *engine, uint32_t attempts)
 {
-    static const int64_t seconds[] = {0,     5,     300,   1800,  7200,
-                                      18000, 36000, 50400, 72000, 86400};
+    static const int64_t seconds[] = {0, 5, 300, 1800, 7200, 18000, 36000, 50400, 72000, 86400};
     int64_t base = seconds[attempts < OUTBOX_ATTEMPTS_MAX ? attempts : OUTBOX_ATTEMPTS_MAX - 1];
     int64_t vary = (int64_t)rng_below(&engine->rng, 2 * JITTER_PERCENT + 1) - JITTER_PERCENT;
 
@@ -344,8 +343,8 @@ static void wait_until_due(struct delivery *delivery)
     delivery->timer = xcalloc(1, sizeof(*delivery->timer));
     must(uv_timer_init(&delivery->engine->loop, delivery->timer) == 0);
     delivery->timer->data = delivery;
-    must(uv_timer_start(delivery->timer, on_due, delay_us > 0 ? (uint64_t)delay_us / 1000 : 0,
-                        0) == 0);
+    must(uv_timer_start(delivery->timer, on_due, delay_us > 0 ? (uint64_t)delay_us / 1000 : 0, 0) ==
+         0);
 }
 
 /* One attempt is over: records it and decides what follows. */
@@ -406,8 +405,7 @@ static bool attempt(struct delivery *delivery)
         return false;
     }
     if (notice_input(part, (struct val){delivery->with.data, delivery->with.len},
-                     (struct val){delivery->event.data, delivery->event.len}, &input,
-                     &why) != 0) {
+                     (struct val){delivery->event.data, delivery->event.len}, &input, &why) != 0) {
         settle(delivery, POOL_FAIL, STR("notify.input"), str_of(why.text), -1);
         return true;
     }

@@ -30,8 +30,7 @@ void outbox_fill(struct engine *engine);
 void outbox_answer(struct engine *engine, struct delivery *delivery,
                    const struct pool_outcome *outcome);
 void outbox_again(struct engine *engine, struct delivery *delivery);
-void outbox_log(struct engine *engine, const struct delivery *delivery,
-                const struct pool_log *log);
+void outbox_log(struct engine *engine, const struct delivery *delivery, const struct pool_log *log);
 
 /* Answers <mail> when every notification of its run has had its first attempt. */
 void outbox_drain(struct engine *engine, struct mail *mail);

@@ -54,13 +54,13 @@ struct prep *prepare_park(struct prep *prep)
 {
     struct prep *copy = xmemdup(prep, sizeof(*prep));
 
-    *prep = (struct prep){.engine = copy->engine, .todo = copy->todo};
+    *prep = (struct prep){.engine = copy->engine, .errand = copy->errand};
     return copy;
 }
 
-void prepare(struct engine *engine, const struct todo *todo)
+void prepare(struct engine *engine, const struct errand *errand)
 {
-    struct prep prep = {.engine = engine, .todo = *todo};
+    struct prep prep = {.engine = engine, .errand = *errand};
 
     go_on(&prep);
     prep_done(&prep);
@@ -73,31 +73,32 @@ void prepare_resume(struct prep *prep)
 }
 
 /* The task of a preparation if it still waits for it, else NULL. */
-static struct task *task_of(struct run *run, const struct todo *todo)
+static struct task *task_of(struct run *run, const struct errand *errand)
 {
     struct task *task;
 
-    if (!run || todo->task >= run->task_count) {
+    if (!run || errand->task >= run->task_count) {
         return NULL;
     }
-    task = &run->tasks[todo->task];
-    return task->epoch == todo->epoch && task->place == CORE_PLACE_PREPARING ? task : NULL;
+    task = &run->tasks[errand->task];
+    return task->epoch == errand->epoch && task->place == CORE_PLACE_PREPARING ? task : NULL;
 }
 
 /* Does what can be done now. */
 static enum progress go_on(struct prep *prep)
 {
-    struct run *run = core_run(prep->engine->core, prep->todo.run);
+    struct run *run = core_run(prep->engine->core, prep->errand.run);
     struct task *task;
 
-    if (prep->todo.type == TODO_OUTPUT) {
+    if (prep->errand.type == ERRAND_OUTPUT) {
         return run ? prepare_output(prep, run) : DONE;
     }
-    task = task_of(run, &prep->todo);
+    task = task_of(run, &prep->errand);
     if (!task) {
         return DONE; /* cancelled meanwhile */
     }
-    return prep->todo.type == TODO_MAP ? prepare_map(prep, run, task) : prepare_task(prep, run, task);
+    return prep->errand.type == ERRAND_MAP ? prepare_map(prep, run, task)
+                                           : prepare_task(prep, run, task);
 }
 
 /* ---- answers to core ------------------------------------------------------------------------ */
@@ -107,9 +108,9 @@ static struct core_event event_of(const struct prep *prep, enum core_event_type 
 {
     return (struct core_event){.type = type,
                                .wall_us = engine_wall_us(),
-                               .run = prep->todo.run,
-                               .task = prep->todo.task,
-                               .epoch = prep->todo.epoch};
+                               .run = prep->errand.run,
+                               .task = prep->errand.task,
+                               .epoch = prep->errand.epoch};
 }
 
 /* The preparation can not succeed. */
@@ -117,12 +118,12 @@ static enum progress fail(struct prep *prep, const char *code, const char *text)
 {
     struct core_event event;
 
-    if (prep->todo.type == TODO_OUTPUT) {
+    if (prep->errand.type == ERRAND_OUTPUT) {
         event = event_of(prep, CORE_OUTPUT);
         event.output.failed = true;
         event.output.code = code;
         event.output.text = text;
-    } else if (prep->todo.type == TODO_MAP) {
+    } else if (prep->errand.type == ERRAND_MAP) {
         event = event_of(prep, CORE_MAPPED);
         event.mapped.failed = true;
         event.mapped.code = code;
@@ -269,7 +270,8 @@ static void open_scope(struct scope *scope, struct prep *prep, struct run *run,
     scope->tmpl.answers_count = prep->answer_count;
 }
 
-/* Evaluates <tmpl> into <out>. True when it is there; otherwise <ret_progress> says how it goes on. */
+/* Evaluates <tmpl> into <out>. True when it is there; otherwise <ret_progress> says how it goes on.
+ */
 static bool evaluate(struct prep *prep, struct run *run, const struct task *task,
                      const struct tmpl *tmpl, struct buf *out, enum progress *ret_progress)
 {
@@ -303,8 +305,8 @@ static bool uses_item(const struct tmpl *tmpl)
 }
 
 /*
- * Evaluates `when`: 1 go on, 0 skip, -1 when <ret_progress> says how it goes on. In a mapped step it
- * is asked once, or for each child if it speaks of the item.
+ * Evaluates `when`: 1 go on, 0 skip, -1 when <ret_progress> says how it goes on. In a mapped step
+ * it is asked once, or for each child if it speaks of the item.
  */
 static int evaluate_when(struct prep *prep, struct run *run, const struct task *task,
                          enum progress *ret_progress)
@@ -481,8 +483,8 @@ static bool make_input(struct prep *prep, struct run *run, struct task *task, st
         return evaluate(prep, run, task, step->with, out, ret_progress);
     }
     if (!part) {
-        CLEANUP_FREE char *text = xasprintf("the plugin with the task \"%.*s\" is gone",
-                                            STR_ARGS(step->target));
+        CLEANUP_FREE char *text =
+            xasprintf("the plugin with the task \"%.*s\" is gone", STR_ARGS(step->target));
 
         *ret_progress = fail(prep, "plugin.missing", text);
         return false;

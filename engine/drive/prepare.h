@@ -15,8 +15,8 @@
 #include "value/tmpl.h"
 
 enum {
-    PREP_ROUNDS_MAX = 8,                         /* trips to the evaluator for one preparation */
-    PREP_INPUT_MAX = 1024 * 1024,                /* bytes of an input; blobs count as references */
+    PREP_ROUNDS_MAX = 8,          /* trips to the evaluator for one preparation */
+    PREP_INPUT_MAX = 1024 * 1024, /* bytes of an input; blobs count as references */
 };
 
 /* What is known about blobs behind a cache entry. */
@@ -25,19 +25,19 @@ enum prep_blobs { PREP_BLOBS_UNKNOWN, PREP_BLOBS_SOUND, PREP_BLOBS_DAMAGED };
 /* One preparation. */
 struct prep {
     struct engine *engine;
-    struct todo todo;
+    struct errand errand;
     struct tmpl_answer *answers;
     size_t answer_count;
     struct buf rounds[PREP_ROUNDS_MAX]; /* what the evaluator answered; answers borrow from here */
     uint32_t round_count;
     struct tmpl_job *jobs; /* asked for now */
     size_t job_count;      /* 0 while file hashes are asked for */
-    struct val files;      /* {hash, size} for each file parameter; VAL_NONE before they are known */
+    struct val files; /* {hash, size} for each file parameter; VAL_NONE before they are known */
     enum prep_blobs blobs;
 };
 
 /* Does one preparation, or as much of it as is possible now. */
-void prepare(struct engine *engine, const struct todo *todo);
+void prepare(struct engine *engine, const struct errand *errand);
 
 /* Goes on with a parked preparation, which is freed when it ends. */
 void prepare_resume(struct prep *prep);

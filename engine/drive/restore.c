@@ -101,8 +101,8 @@ static int restore_tasks(struct engine *engine, struct run *run, struct err_text
     }
     key_u64(&prefix, run->number);
     reading.read = read;
-    err = store_scan(read, STORE_TASK_RUN, key_str(&prefix), STR_NONE, false, restore_task,
-                     &reading);
+    err =
+        store_scan(read, STORE_TASK_RUN, key_str(&prefix), STR_NONE, false, restore_task, &reading);
     return reading.err ? reading.err : err;
 }
 
@@ -290,8 +290,8 @@ void submit_delete(struct engine *engine, struct mail *mail)
     int err = read_row(engine, mail->run, &bytes, &row, mail->why);
 
     if (err == 0 && (core_run(engine->core, mail->run) || !state_terminal(row.state))) {
-        err = err_set(mail->why, ERR_CONFLICT,
-                      "the run has not ended: it is %s; cancel it first", state_name(row.state));
+        err = err_set(mail->why, ERR_CONFLICT, "the run has not ended: it is %s; cancel it first",
+                      state_name(row.state));
     }
     if (err == 0 && row.parent_run) {
         err = err_set(mail->why, ERR_CONFLICT,

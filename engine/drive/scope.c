@@ -267,9 +267,8 @@ static int lookup(void *user, enum ref_root root, struct str name, struct val *r
     case REF_RUN:
         return lookup_run(scope, name, ret_value);
     case REF_VARS:
-        member = scope->engine->settings->vars.ptr
-                     ? val_find(scope->engine->settings->vars, name)
-                     : VAL_NONE;
+        member = scope->engine->settings->vars.ptr ? val_find(scope->engine->settings->vars, name)
+                                                   : VAL_NONE;
         if (!member.ptr) {
             return ERR_NOT_FOUND;
         }

@@ -18,16 +18,16 @@ struct settings_channel {
 };
 
 struct settings {
-    int64_t hosts_max;            /* host processes at once */
-    int64_t host_calls_max;       /* calls after which a host is replaced */
-    int64_t cancel_grace_us;      /* from the polite signal to SIGTERM */
-    int64_t store_map_bytes;      /* largest size of the store */
-    const char *const *host_env;  /* names of variables that hosts inherit, NULL-terminated */
+    int64_t hosts_max;                /* host processes at once */
+    int64_t host_calls_max;           /* calls after which a host is replaced */
+    int64_t cancel_grace_us;          /* from the polite signal to SIGTERM */
+    int64_t store_map_bytes;          /* largest size of the store */
+    const char *const *host_env;      /* names of variables that hosts inherit, NULL-terminated */
     const struct notify_rule *notify; /* rules for all flows */
     uint32_t notify_count;
     const struct settings_channel *channels;
     uint32_t channel_count;
-    struct val vars;              /* a map: what `vars.NAME` means; VAL_NONE for none */
+    struct val vars; /* a map: what `vars.NAME` means; VAL_NONE for none */
 };
 
 /* The channel of that name, or NULL. */

@@ -156,8 +156,8 @@ void submit_request(struct engine *engine, struct mail *mail)
         mail_reply(engine, mail, ERR_STORE_FULL);
         return;
     }
-    err = flows_collect(engine, request->flow_text, request->flow_file, &making.flow,
-                        &making.hash, &making.pins, mail->ret_problems);
+    err = flows_collect(engine, request->flow_text, request->flow_file, &making.flow, &making.hash,
+                        &making.pins, mail->ret_problems);
     if (err == 0) {
         err = bind_params(engine, &making, request->params, request->typed, mail->ret_problems);
     }
@@ -214,8 +214,7 @@ void submit_child(struct engine *engine, uint64_t number, uint32_t index, uint32
         return;
     }
     making.pins = pins_ref(run_data(parent)->pins);
-    making.flow =
-        pins_flow(making.pins, parent->flow->steps[task->step].target, &making.hash);
+    making.flow = pins_flow(making.pins, parent->flow->steps[task->step].target, &making.hash);
     if (!making.flow) {
         child_failed(engine, parent, task, "subflow.missing",
                      "the text of the subflow is gone from the store");

@@ -8,7 +8,8 @@
 
 #include "drive/engine_int.h"
 
-/* Starts a top-level run; the answer to <mail> follows when it is durable, or at once on failure. */
+/* Starts a top-level run; the answer to <mail> follows when it is durable, or at once on failure.
+ */
 void submit_request(struct engine *engine, struct mail *mail);
 
 /* Starts the subflow of a task whose CORE_DO_SUBMIT is durable. */

@@ -79,9 +79,8 @@ static int open_engine(struct client *client, enum client_mode mode, struct err_
     api.engine = client->engine;
     api.settings = config_list(client->config, &api.setting_count);
     client->api = api_new(&api);
-    return mode == CLIENT_RUN
-               ? http_start(client->api, client->home, &client->server, reterr_why)
-               : 0;
+    return mode == CLIENT_RUN ? http_start(client->api, client->home, &client->server, reterr_why)
+                              : 0;
 }
 
 /* Reads the settings; false after printing the problems. */
@@ -149,9 +148,8 @@ void client_drain(struct client *client, uint64_t run)
 /* ---- requests ------------------------------------------------------------------------------- */
 
 /* One request over the wire. */
-static int call_http(struct client *client, const char *method, const char *target,
-                     struct val body, struct api_response *ret_response,
-                     struct err_text *reterr_why)
+static int call_http(struct client *client, const char *method, const char *target, struct val body,
+                     struct api_response *ret_response, struct err_text *reterr_why)
 {
     CLEANUP_BUF struct buf sent = BUF_INIT(BODY_MAX);
     CLEANUP_BUF struct buf received = BUF_INIT(BODY_MAX);
@@ -236,7 +234,8 @@ int client_get(struct cli *cli, const char *method, const char *target, struct v
 
 void client_put_escaped(struct buf *out, struct str text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~@";
+    static const char plain[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~@";
 
     for (size_t i = 0; i < text.len; i++) {
         if (text.ptr[i] != '\0' && strchr(plain, text.ptr[i])) {
@@ -300,8 +299,8 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
     if (got == 0) {
         return API_FOLLOW_IDLE;
     }
-    if (got == 1 && json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value,
-                               &why) == 0) {
+    if (got == 1 &&
+        json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value, &why) == 0) {
         return API_FOLLOW_NEWS;
     }
     cli_error(CLI_NO_ENGINE, "the run can not be followed any more: %s", why.text);

@@ -52,38 +52,67 @@ static void read_vars(struct reader *reader, const struct yaml_node *key,
 #define FORM(member) offsetof(struct form, member)
 
 static const struct key host_rows[] = {
-    {.name = "max", .kind = KEY_INT, .offset = FORM(hosts_max), .min = 1, .max = 1000,
+    {.name = "max",
+     .kind = KEY_INT,
+     .offset = FORM(hosts_max),
+     .min = 1,
+     .max = 1000,
      .doc = "Host processes at once."},
-    {.name = "calls", .kind = KEY_INT, .offset = FORM(host_calls_max), .min = 1, .max = 1000000000,
+    {.name = "calls",
+     .kind = KEY_INT,
+     .offset = FORM(host_calls_max),
+     .min = 1,
+     .max = 1000000000,
      .doc = "Calls after which a host process is replaced."},
-    {.name = "env", .kind = KEY_NAMES, .offset = FORM(host_env), .max = ENV_NAMES_MAX,
+    {.name = "env",
+     .kind = KEY_NAMES,
+     .offset = FORM(host_env),
+     .max = ENV_NAMES_MAX,
      .doc = "Variables of the environment that hosts inherit."},
-    {.name = "grace", .kind = KEY_DURATION, .offset = FORM(cancel_grace_us), .min = 0,
+    {.name = "grace",
+     .kind = KEY_DURATION,
+     .offset = FORM(cancel_grace_us),
+     .min = 0,
      .max = INT64_C(3600) * 1000000,
      .doc = "From a polite request to stop until SIGTERM."},
 };
 
 static const struct key store_rows[] = {
-    {.name = "size_max", .kind = KEY_SIZE, .offset = FORM(store_map_bytes),
-     .min = 16 * 1024 * 1024, .max = INT64_C(1) << 44, .doc = "Most bytes the store may use."},
+    {.name = "size_max",
+     .kind = KEY_SIZE,
+     .offset = FORM(store_map_bytes),
+     .min = 16 * 1024 * 1024,
+     .max = INT64_C(1) << 44,
+     .doc = "Most bytes the store may use."},
 };
 
 static const struct key channel_rows[] = {
-    {.name = "via", .kind = KEY_NAME, .required = true,
-     .offset = offsetof(struct settings_channel, via), .max = FLOW_NAME_MAX,
+    {.name = "via",
+     .kind = KEY_NAME,
+     .required = true,
+     .offset = offsetof(struct settings_channel, via),
+     .max = FLOW_NAME_MAX,
      .doc = "The notifier part behind the name."},
-    {.name = "with", .kind = KEY_MAP_TEMPLATE, .offset = offsetof(struct settings_channel, with),
+    {.name = "with",
+     .kind = KEY_MAP_TEMPLATE,
+     .offset = offsetof(struct settings_channel, with),
      .doc = "Its parameters."},
 };
 
 static const struct key rows[] = {
     {.name = "hosts", .kind = KEY_CUSTOM, .read = read_hosts, .doc = "Host processes."},
     {.name = "store", .kind = KEY_CUSTOM, .read = read_store, .doc = "The store."},
-    {.name = "vars", .kind = KEY_CUSTOM, .read = read_vars,
+    {.name = "vars",
+     .kind = KEY_CUSTOM,
+     .read = read_vars,
      .doc = "What ${vars.NAME} means in flows."},
-    {.name = "notifiers", .kind = KEY_CUSTOM, .read = read_notifiers,
+    {.name = "notifiers",
+     .kind = KEY_CUSTOM,
+     .read = read_notifiers,
      .doc = "Names for notifiers with their parameters."},
-    {.name = "notify", .kind = KEY_CUSTOM, .read = read_notify,
+    {.name = "notify",
+     .kind = KEY_CUSTOM,
+     .read = read_notify,
      .doc = "Notify rules for all flows."},
 };
 
@@ -256,9 +285,8 @@ static int settle(struct config *config, struct buf *problems)
         int64_t *number = (int64_t *)(void *)((char *)&config->form + scalars[i].key->offset);
         const char *variable = getenv(scalars[i].variable);
 
-        config->list[i] = (struct api_setting){.name = scalars[i].name,
-                                               .value = config->values[i],
-                                               .source = "leat.yaml"};
+        config->list[i] = (struct api_setting){
+            .name = scalars[i].name, .value = config->values[i], .source = "leat.yaml"};
         if (variable && !read_variable(i, variable, number)) {
             buf_printf(problems, "error: %s does not fit the setting %s: \"%s\"\n",
                        scalars[i].variable, scalars[i].name, variable);
@@ -298,8 +326,7 @@ static void fill_settings(struct config *config)
     };
 }
 
-int config_load(const char *home, bool colour, struct config **ret_config,
-                struct buf *ret_problems)
+int config_load(const char *home, bool colour, struct config **ret_config, struct buf *ret_problems)
 {
     struct config *config = xcalloc(1, sizeof(*config));
     CLEANUP_FREE char *path = file_join(home, "leat.yaml");

@@ -17,21 +17,21 @@
 enum { BODY_MAX = 256 * 1024 * 1024, EVENT_MAX = 64 * 1024 * 1024, ANSWER_S = 120 };
 
 /* The functions of libcurl that are used here. */
-#define CURL_FUNCTIONS(F) \
-    F(curl_easy_init) \
-    F(curl_easy_setopt) \
-    F(curl_easy_perform) \
-    F(curl_easy_getinfo) \
-    F(curl_easy_cleanup) \
-    F(curl_easy_strerror) \
-    F(curl_slist_append) \
-    F(curl_slist_free_all) \
-    F(curl_multi_init) \
-    F(curl_multi_add_handle) \
+#define CURL_FUNCTIONS(F)       \
+    F(curl_easy_init)           \
+    F(curl_easy_setopt)         \
+    F(curl_easy_perform)        \
+    F(curl_easy_getinfo)        \
+    F(curl_easy_cleanup)        \
+    F(curl_easy_strerror)       \
+    F(curl_slist_append)        \
+    F(curl_slist_free_all)      \
+    F(curl_multi_init)          \
+    F(curl_multi_add_handle)    \
     F(curl_multi_remove_handle) \
-    F(curl_multi_perform) \
-    F(curl_multi_poll) \
-    F(curl_multi_cleanup) \
+    F(curl_multi_perform)       \
+    F(curl_multi_poll)          \
+    F(curl_multi_cleanup)       \
     F(curl_multi_info_read)
 
 /* curl.h turns some of these into macros that check argument types. */
@@ -73,13 +73,13 @@ static int load(struct err_text *reterr_why)
         return err_set(reterr_why, ERR_UNAVAILABLE,
                        "libcurl is needed to talk to a running engine: %s", dlerror());
     }
-#define LOAD(name) \
-    do { \
-        void *symbol = dlsym(library, #name); \
-        if (!symbol) { \
+#define LOAD(name)                                                                  \
+    do {                                                                            \
+        void *symbol = dlsym(library, #name);                                       \
+        if (!symbol) {                                                              \
             return err_set(reterr_why, ERR_UNAVAILABLE, "libcurl lacks %s", #name); \
-        } \
-        memcpy(&lib_##name, &symbol, sizeof(symbol)); \
+        }                                                                           \
+        memcpy(&lib_##name, &symbol, sizeof(symbol));                               \
     } while (0);
     CURL_FUNCTIONS(LOAD)
 #undef LOAD
@@ -199,8 +199,8 @@ int http_client_call(struct http_client *client, const char *method, const char 
     return 0;
 }
 
-int http_stream_new(struct http_client *client, const char *target,
-                    struct http_stream **ret_stream, struct err_text *reterr_why)
+int http_stream_new(struct http_client *client, const char *target, struct http_stream **ret_stream,
+                    struct err_text *reterr_why)
 {
     struct http_stream *stream = xcalloc(1, sizeof(*stream));
 
@@ -244,8 +244,8 @@ int http_stream_status(const struct http_stream *stream)
     return (int)status;
 }
 
-/* Takes one event off the received bytes; false when there is no whole one yet. An event is lines up
- * to an empty line; its data lines are joined. */
+/* Takes one event off the received bytes; false when there is no whole one yet. An event is lines
+ * up to an empty line; its data lines are joined. */
 static bool take_event(struct buf *bytes, struct buf *ret_data)
 {
     for (;;) {

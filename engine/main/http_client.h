@@ -16,8 +16,8 @@
 struct http_client;
 struct http_stream;
 
-/* <fd> is a connected socket that the first request uses; later ones call <reconnect>, which gives a
- * new one or an error. ERR_UNAVAILABLE when libcurl can not be loaded. Adopts <fd>. */
+/* <fd> is a connected socket that the first request uses; later ones call <reconnect>, which gives
+ * a new one or an error. ERR_UNAVAILABLE when libcurl can not be loaded. Adopts <fd>. */
 int http_client_new(int fd, int (*reconnect)(void *user, int *ret_fd, struct err_text *reterr_why),
                     void *user, struct http_client **ret_client, struct err_text *reterr_why);
 /* NULL is allowed; returns NULL. */
@@ -29,8 +29,8 @@ int http_client_call(struct http_client *client, const char *method, const char 
                      struct err_text *reterr_why);
 
 /* Opens an event stream on a connection of its own. */
-int http_stream_new(struct http_client *client, const char *target,
-                    struct http_stream **ret_stream, struct err_text *reterr_why);
+int http_stream_new(struct http_client *client, const char *target, struct http_stream **ret_stream,
+                    struct err_text *reterr_why);
 /* NULL is allowed; returns NULL. */
 struct http_stream *http_stream_free(struct http_stream *stream);
 /*

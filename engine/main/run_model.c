@@ -157,8 +157,8 @@ static struct entry *run_entry(struct run_model *model, struct str id, struct va
         }
     }
     {
-        CLEANUP_FREE char *name =
-            xasprintf("%.*s · %.*s", STR_ARGS(text_of(news, "flow")), STR_ARGS(text_of(news, "name")));
+        CLEANUP_FREE char *name = xasprintf("%.*s · %.*s", STR_ARGS(text_of(news, "flow")),
+                                            STR_ARGS(text_of(news, "name")));
 
         return add(model, parent, id, STR_NONE, str_of(name));
     }

@@ -16,15 +16,15 @@ struct run_model;
 /* One line of the tree. */
 struct run_node {
     char *name;
-    char *state;  /* "Running" */
-    char *text;   /* error or progress text, "" for none */
-    bool over;    /* in an end state */
-    bool good;    /* of type COMPLETED */
-    int depth;    /* 0 for the followed run */
+    char *state;        /* "Running" */
+    char *text;         /* error or progress text, "" for none */
+    bool over;          /* in an end state */
+    bool good;          /* of type COMPLETED */
+    int depth;          /* 0 for the followed run */
     int64_t started_us; /* 0 before */
     int64_t ended_us;
-    double fraction;    /* of progress; negative when unknown */
-    uint32_t total;     /* children of a mapped step; 0 for others */
+    double fraction; /* of progress; negative when unknown */
+    uint32_t total;  /* children of a mapped step; 0 for others */
     uint32_t done;
     uint32_t bad;
 };

@@ -15,12 +15,12 @@ static const struct {
     const char *sign;
     enum term_colour colour;
 } looks[] = {
-    {"Completed", "✓", TERM_GREEN}, {"Cached", "✓", TERM_CYAN},
-    {"Skipped", "–", TERM_DIM},     {"RolledBack", "↺", TERM_DIM},
-    {"Failed", "✗", TERM_RED},      {"TimedOut", "✗", TERM_RED},
-    {"UpstreamFailed", "✗", TERM_DIM}, {"Crashed", "✗", TERM_MAGENTA},
-    {"Cancelled", "■", TERM_YELLOW}, {"Cancelling", "■", TERM_YELLOW},
-    {"Running", "●", TERM_BLUE},    {"Retrying", "●", TERM_YELLOW},
+    {"Completed", "✓", TERM_GREEN},      {"Cached", "✓", TERM_CYAN},
+    {"Skipped", "–", TERM_DIM},          {"RolledBack", "↺", TERM_DIM},
+    {"Failed", "✗", TERM_RED},           {"TimedOut", "✗", TERM_RED},
+    {"UpstreamFailed", "✗", TERM_DIM},   {"Crashed", "✗", TERM_MAGENTA},
+    {"Cancelled", "■", TERM_YELLOW},     {"Cancelling", "■", TERM_YELLOW},
+    {"Running", "●", TERM_BLUE},         {"Retrying", "●", TERM_YELLOW},
     {"AwaitingRetry", "↻", TERM_YELLOW},
 };
 

@@ -53,8 +53,7 @@ void bench_heading(const char *text)
     printf("\n%-44s %14s %14s %8s\n", text, "measured", "floor", "ratio");
 }
 
-void bench_row(const char *name, double figure, double floor, const char *unit,
-               const char *remark)
+void bench_row(const char *name, double figure, double floor, const char *unit, const char *remark)
 {
     char measured[32];
     char limit[32] = "";

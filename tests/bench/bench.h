@@ -11,12 +11,12 @@
 
 /* Physical limits of this machine, in this minute. Microseconds. */
 struct floors {
-    double flush_us;         /* append 4 KiB and fdatasync */
-    double commit_us;        /* one record through LMDB, durable */
-    double records_per_s;    /* appended, 1,000 a commit */
-    double wake_us;          /* two threads wake each other, there and back */
-    double spawn_us;         /* posix_spawn `true` and wait */
-    double spawns_per_s;     /* the same from two processes at once */
+    double flush_us;      /* append 4 KiB and fdatasync */
+    double commit_us;     /* one record through LMDB, durable */
+    double records_per_s; /* appended, 1,000 a commit */
+    double wake_us;       /* two threads wake each other, there and back */
+    double spawn_us;      /* posix_spawn `true` and wait */
+    double spawns_per_s;  /* the same from two processes at once */
 };
 
 struct bench;
@@ -25,8 +25,7 @@ int64_t bench_now_us(void);
 double bench_median(double *values, int count);
 
 /* One row: what, the figure, the floor in the same unit, and which way is better. */
-void bench_row(const char *name, double figure, double floor, const char *unit,
-               const char *remark);
+void bench_row(const char *name, double figure, double floor, const char *unit, const char *remark);
 void bench_heading(const char *text);
 
 /* Measures the floors in <dir>. */
@@ -35,7 +34,8 @@ void floors_measure(const char *dir, struct floors *ret_floors);
 /* An engine on a fresh home below <dir>, with the plugins of <build>. */
 struct bench *bench_open(const char *dir, const char *build, const char *name);
 void bench_close(struct bench *bench);
-/* Runs a flow to its end; microseconds from submission to the end. Dies when it does not complete. */
+/* Runs a flow to its end; microseconds from submission to the end. Dies when it does not complete.
+ */
 double bench_run(struct bench *bench, const char *flow);
 
 /* The scenarios of docs/performance.md. */

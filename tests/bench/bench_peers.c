@@ -78,8 +78,7 @@ void peers_run(const char *dir, const struct floors *floors)
         if (us < 0) {
             printf("  %-42s %14s\n", peers[i].name, "not here");
         } else {
-            bench_row(peers[i].name, COMMANDS * 1e6 / us, floors->spawns_per_s, "/s",
-                      "floor: P2");
+            bench_row(peers[i].name, COMMANDS * 1e6 / us, floors->spawns_per_s, "/s", "floor: P2");
         }
     }
 }

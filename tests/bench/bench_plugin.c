@@ -22,8 +22,7 @@ static leat_status run_fibo(leat_call *call)
 }
 
 LEAT_PLUGIN("bench", "1.0.0", "Tasks for the benchmark",
-            LEAT_TASK(run_noop, "bench.noop", "Return a number",
-                      LEAT_INT("n", "0", "The number")),
+            LEAT_TASK(run_noop, "bench.noop", "Return a number", LEAT_INT("n", "0", "The number")),
             LEAT_TASK(run_fibo, "bench.fibo", "Compute a Fibonacci number slowly",
                       LEAT_INT("n", "10", "Which one"),
                       LEAT_INT("after", "0", "What came before")));

@@ -23,16 +23,15 @@ static void chain(struct buf *out, int count, int n)
     buf_printf(out, "flow: chain\nsteps:\n  s0: { task: bench.fibo, with: { n: %d } }\n", n);
     for (int i = 1; i < count; i++) {
         buf_printf(out,
-                   "  s%d: { task: bench.fibo, with: { n: %d, after: \"${steps.s%d.value}\" } }\n", i,
-                   n, i - 1);
+                   "  s%d: { task: bench.fibo, with: { n: %d, after: \"${steps.s%d.value}\" } }\n",
+                   i, n, i - 1);
     }
 }
 
 /* A map over <count> numbers. */
 static void fan(struct buf *out, const char *head, const char *task, const char *with, int count)
 {
-    buf_printf(out,
-               "flow: fan\n%ssteps:\n  all: { task: %s, map: \"${[range(%d)]}\", with: %s }\n",
+    buf_printf(out, "flow: fan\n%ssteps:\n  all: { task: %s, map: \"${[range(%d)]}\", with: %s }\n",
                head, task, count, with);
 }
 
@@ -100,8 +99,8 @@ static void cached(struct bench *bench, const struct floors *floors)
 
     fan(&flow, "cache: inputs\n", "bench.noop", "{ n: \"${item}\" }", 100000);
     us = median_of(bench, &flow, 3);
-    bench_row("S8 cached re-run of 100,000 tasks", us / 1e6,
-              100000 / floors->records_per_s, "s", "floor: 100,000 / G");
+    bench_row("S8 cached re-run of 100,000 tasks", us / 1e6, 100000 / floors->records_per_s, "s",
+              "floor: 100,000 / G");
 }
 
 /* S12: external commands through the exec plugin. */
@@ -121,9 +120,13 @@ static void commands(const char *dir, const char *build, const struct floors *fl
 /* One whole `leat run`; microseconds. */
 static double cold_run(const char *leat, const char *home, const char *flow)
 {
-    char *const argv[] = {(char *)(uintptr_t)leat, (char *)(uintptr_t) "run",
-                          (char *)(uintptr_t) "--home", (char *)(uintptr_t)home,
-                          (char *)(uintptr_t) "-q", (char *)(uintptr_t)flow, NULL};
+    char *const argv[] = {(char *)(uintptr_t)leat,
+                          (char *)(uintptr_t) "run",
+                          (char *)(uintptr_t) "--home",
+                          (char *)(uintptr_t)home,
+                          (char *)(uintptr_t) "-q",
+                          (char *)(uintptr_t)flow,
+                          NULL};
     posix_spawn_file_actions_t actions;
     int64_t began = bench_now_us();
     pid_t pid;
