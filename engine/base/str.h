@@ -38,7 +38,7 @@ static inline bool str_is(struct str a, const char *text)
 /* True when <a> begins with <prefix>. */
 static inline bool str_starts(struct str a, struct str prefix)
 {
-    return a.len >= prefix.len && memcmp(a.ptr, prefix.ptr, prefix.len) == 0;
+    return a.len >= prefix.len && (prefix.len == 0 || memcmp(a.ptr, prefix.ptr, prefix.len) == 0);
 }
 
 /* A copy as a C string on the heap; the caller frees it. Aborts when memory runs out. */
