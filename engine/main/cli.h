@@ -2,8 +2,8 @@
  * The command line: a tree of commands, each a table entry with its options, its help and a
  * function. Adding a command is a file cmd_<name>.c and a line in main.c.
  *
- * Exit codes: CLI_OK, CLI_FAILED (the run failed), CLI_USAGE (bad arguments or files), CLI_NO_ENGINE
- * (the engine can not be reached or started), CLI_CANCELLED.
+ * Exit codes: CLI_OK, CLI_FAILED (the run failed), CLI_USAGE (bad arguments or files),
+ * CLI_NO_ENGINE (the engine can not be reached or started), CLI_CANCELLED.
  */
 #ifndef MAIN_CLI_H
 #define MAIN_CLI_H
@@ -22,7 +22,7 @@ enum cli_exit {
 };
 
 /* Most values of one option, and options and arguments of one command. */
-enum { CLI_VALUES_MAX = 1000, CLI_OPTIONS_MAX = 32, CLI_ARGUMENTS_MAX = 64 };
+enum { CLI_VALUES_MAX = 1000, CLI_OPTIONS_MAX = 32, CLI_ARGUMENTS_MAX = 1000 };
 
 /* One option. A table of them ends with a NULL name. */
 struct cli_option {
@@ -39,11 +39,12 @@ struct cli_args;
 struct cli_command {
     const char *name;      /* "run" */
     const char *alias;     /* another word for it, or NULL */
+    const char *group;     /* the heading it is listed under; NULL: that of the one before */
     const char *arguments; /* "FLOW.yaml", "[RUN]", "" */
     int arguments_min;
     int arguments_max;
-    const char *summary;   /* one line for the list of commands */
-    const char *help;      /* paragraphs and examples below the options, or NULL */
+    const char *summary;                   /* one line for the list of commands */
+    const char *help;                      /* paragraphs and examples below the options, or NULL */
     const struct cli_option *options;      /* its own; the common ones are added */
     const struct cli_command *subcommands; /* ends with a NULL name; then <run> is NULL */
     int (*run)(struct cli *cli, const struct cli_args *args); /* an exit code */
@@ -71,13 +72,13 @@ bool cli_number(const struct cli_args *args, const char *name, long min, long ma
 
 /* How this process shows things; decided once. */
 struct cli {
-    const char *home;   /* absolute */
-    bool home_is_default; /* nobody named a home */
-    bool json;          /* -o json */
-    bool colour;        /* stdout is a terminal and nobody objects */
-    bool terminal;      /* stdout is a terminal */
-    int width;          /* of the terminal, 80 elsewhere */
-    struct client *client;   /* opened on first use; see client.h */
+    const char *home;      /* absolute */
+    bool home_is_default;  /* nobody named a home */
+    bool json;             /* -o json */
+    bool colour;           /* stdout is a terminal and nobody objects */
+    bool terminal;         /* stdout is a terminal */
+    int width;             /* of the terminal, 80 elsewhere */
+    struct client *client; /* opened on first use; see client.h */
 };
 
 /* Parses argv and runs the command; the process's exit code. */

@@ -5,14 +5,14 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "base/mem.h"
 #include "main/client.h"
+#include "main/member.h"
+#include "main/run_show.h"
 #include "main/run_view.h"
-#include "value/json.h"
+#include "main/show.h"
 #include "value/pack.h"
 
 enum { TICK_MS = 80, NEWS_MAX = 64 * 1024 * 1024 };
@@ -60,15 +60,39 @@ static void cancel(struct cli *cli, const char *id)
     }
 }
 
+/* One follower's work. */
+struct watch {
+    struct cli *cli;
+    const char *id;
+    enum follow_style style;
+    struct run_view *view;
+};
+
+/* Shows one object of news; true for the last one. */
+static bool show_news(struct watch *watch, struct val news)
+{
+    struct str type = member_text(news, "type");
+
+    if (watch->style == FOLLOW_RESULT && str_is(type, "log")) {
+        CLEANUP_BUF struct buf line = BUF_INIT(NEWS_MAX);
+
+        run_show_log_line(watch->cli, news, &line);
+        fwrite(line.data, 1, line.len, stderr);
+    }
+    run_view_take(watch->view, news);
+    return str_is(type, "end");
+}
+
 /* Shows news until the run has ended; false when the connection broke. */
-static bool watch(struct cli *cli, const char *id, struct run_view *view)
+static bool follow(struct watch *watch)
 {
     CLEANUP_BUF struct buf news = BUF_INIT(NEWS_MAX);
+    bool logs = watch->style == FOLLOW_RESULT || !watch->cli->json;
     struct client_follow *follow;
     bool cancelled = false;
     bool ended = false;
 
-    if (!client_follow_new(cli->client, id, !cli->json, &follow)) {
+    if (!client_follow_new(watch->cli->client, watch->id, logs, &follow)) {
         return false;
     }
     for (;;) {
@@ -78,15 +102,12 @@ static bool watch(struct cli *cli, const char *id, struct run_view *view)
             break;
         }
         if (answer == API_FOLLOW_NEWS) {
-            struct val value = {news.data, news.len};
-
-            ended = ended || str_is(val_str(val_find(value, STR("type"))), "end");
-            run_view_take(view, value);
+            ended = show_news(watch, (struct val){news.data, news.len}) || ended;
         }
-        run_view_tick(view);
+        run_view_tick(watch->view);
         if (interrupts > 0 && !cancelled) {
             cancelled = true;
-            cancel(cli, id);
+            cancel(watch->cli, watch->id);
         }
     }
     client_follow_free(follow);
@@ -96,8 +117,7 @@ static bool watch(struct cli *cli, const char *id, struct run_view *view)
 /* The exit code that belongs to an ended run. */
 static int code_of(struct val run)
 {
-    struct val state = val_find(run, STR("state"));
-    struct str type = state.ptr ? val_str(val_find(state, STR("type"))) : STR_NONE;
+    struct str type = member_state_type(run);
 
     if (str_is(type, "COMPLETED")) {
         return CLI_OK;
@@ -105,43 +125,62 @@ static int code_of(struct val run)
     return str_is(type, "CANCELLED") ? CLI_CANCELLED : CLI_FAILED;
 }
 
-/* Prints the document of -o json. */
-static void print_document(struct val run)
+/* Prints the result, or on standard error why there is none. */
+static void print_result(struct val run)
 {
-    CLEANUP_BUF struct buf text = BUF_INIT(NEWS_MAX * 4);
+    struct val error = member(run, "error");
 
-    json_print_pretty(&text, run);
-    buf_put_byte(&text, '\n');
-    fwrite(text.data, 1, text.len, stdout);
+    if (str_is(member_state_type(run), "COMPLETED")) {
+        show_json(val_find(run, STR("result")));
+        return;
+    }
+    cli_error(0, "%.*s: %.*s [%.*s]", STR_ARGS(member_state(run)),
+              STR_ARGS(member_text(error, "text")), STR_ARGS(member_text(error, "code")));
 }
 
-int follow_run(struct cli *cli, const char *id, uint64_t number, bool quiet)
+/* Prints what belongs at the end; an exit code. */
+static int finish(struct watch *watch, struct val run)
 {
-    CLEANUP_FREE char *target =
-        xasprintf("/flow-runs/%s%s", id, cli->json ? "?children=1&tasks=100000" : "?tasks=1000");
-    struct run_view *view = run_view_new(cli, quiet || cli->json);
+    if (watch->cli->json) {
+        show_json(run);
+    } else if (watch->style == FOLLOW_RESULT) {
+        print_result(run);
+    } else {
+        run_view_end(watch->view, run);
+    }
+    return code_of(run);
+}
+
+/* Which picture of the run its end needs. */
+static char *target_of(const struct watch *watch)
+{
+    const char *query = "tasks=1000";
+
+    if (watch->style == FOLLOW_RESULT) {
+        query = "expand=1";
+    } else if (watch->cli->json) {
+        query = "children=1&tasks=100000";
+    }
+    return xasprintf("/flow-runs/%s?%s", watch->id, query);
+}
+
+int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_style style)
+{
+    struct watch watch = {.cli = cli, .id = id, .style = style};
+    CLEANUP_FREE char *target = target_of(&watch);
     struct api_response response;
     int code = CLI_NO_ENGINE;
 
+    watch.view = run_view_new(cli, style != FOLLOW_TREE || cli->json);
     catch_interrupts();
-    if (watch(cli, id, view)) {
+    if (follow(&watch)) {
         client_drain(cli->client, number);
         if (client_call(cli->client, "GET", target, VAL_NONE, &response)) {
-            if (response.problem) {
-                code = client_problem(&response);
-            } else {
-                struct val run = api_response_value(&response);
-
-                code = code_of(run);
-                if (cli->json) {
-                    print_document(run);
-                } else {
-                    run_view_end(view, run);
-                }
-            }
+            code = response.problem ? client_problem(&response)
+                                    : finish(&watch, api_response_value(&response));
             api_response_done(&response);
         }
     }
-    run_view_free(view);
+    run_view_free(watch.view);
     return code;
 }

@@ -1,16 +1,23 @@
 /*
- * Following a run to its end in front of a person or a program; shared by `run` and `flow-run retry`.
+ * Following a run to its end in front of a person or a program; shared by `run` and `flow-run
+ * retry`.
  */
 #ifndef MAIN_FOLLOW_H
 #define MAIN_FOLLOW_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "main/cli.h"
 
-/* Shows the run <id> until it has ended, lets Ctrl-C cancel it, and prints the summary, or the one
- * JSON document of -o json. An exit code. <number> is the run's number in the engine. */
-int follow_run(struct cli *cli, const char *id, uint64_t number, bool quiet);
+/* What is shown of a run meanwhile and at its end. With -o json it is always the one document. */
+enum follow_style {
+    FOLLOW_TREE,   /* a live tree or plain lines, then the summary */
+    FOLLOW_QUIET,  /* only the summary */
+    FOLLOW_RESULT, /* log lines on standard error, then the result as JSON on standard output */
+};
+
+/* Shows the run <id> until it has ended and lets Ctrl-C cancel it. An exit code. <number> is the
+ * run's number in the engine. */
+int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_style style);
 
 #endif

@@ -21,7 +21,7 @@ static void report_unknown(struct reader *reader, enum flow_target kind,
     }
     const char *hint = reader_hint(reader, suggest.best);
     if (!hint) {
-        hint = kind == FLOW_TARGET_FLOW ? "`leat flow ls` lists the flows"
+        hint = kind == FLOW_TARGET_FLOW ? "its file NAME.yaml lies beside this one or in HOME/flows"
                                         : "`leat plugin ls` lists what the plugins offer";
     }
     reader_error(reader, name, hint, "there is no %s \"%.*s\"", target_words[kind],
@@ -67,9 +67,12 @@ void flow_catalogue_check(struct reader *reader, enum flow_target kind,
     if (!catalogue) {
         return;
     }
-    struct flow_signature signature;
+    struct flow_signature signature = {0};
     if (!catalogue->find(catalogue->user, kind, name_node->text, &signature)) {
         report_unknown(reader, kind, name_node);
+        return;
+    }
+    if (signature.unknown) {
         return;
     }
     bool map = with && with->type == YAML_TYPE_MAP;

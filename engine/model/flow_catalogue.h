@@ -26,6 +26,7 @@ enum flow_target {
 struct flow_signature {
     const struct param_spec *params;
     size_t param_count;
+    bool unknown; /* a flow whose file has mistakes of its own: anything may be given */
 };
 
 /* What the callbacks give is borrowed until the reading is over. */

@@ -1,0 +1,170 @@
+/*
+ * See logs.h.
+ */
+#include "main/logs.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "main/member.h"
+#include "main/request.h"
+#include "main/run_show.h"
+#include "main/show.h"
+#include "value/json.h"
+
+enum { PAGE = 1000, TAIL_MAX = 10000, NEWS_MAX = 64 * 1024 * 1024 };
+
+bool logs_options(const struct cli_args *args, struct logs_wanted *wanted)
+{
+    static const struct {
+        const char *word;
+        long level;
+    } levels[] = {{"debug", 10},   {"info", 20},  {"warning", 30},
+                  {"warn", 30},    {"error", 40}, {"critical", 50}};
+    const char *text = cli_value(args, "level");
+
+    wanted->level = 0;
+    for (size_t i = 0; text && i < sizeof(levels) / sizeof(levels[0]); i++) {
+        if (strcmp(text, levels[i].word) == 0) {
+            wanted->level = levels[i].level;
+        }
+    }
+    if (text && wanted->level == 0) {
+        cli_error(CLI_USAGE,
+                  "--level wants debug, info, warning, error or critical, not \"%s\"", text);
+        return false;
+    }
+    return cli_number(args, "tail", 1, TAIL_MAX, &wanted->tail);
+}
+
+/* Prints one line. */
+static void put_line(const struct cli *cli, struct val line, struct buf *out)
+{
+    if (cli->json) {
+        json_print(out, line);
+        buf_put_byte(out, '\n');
+    } else {
+        run_show_log_line(cli, line, out);
+    }
+}
+
+/* Asks for one page of stored lines after <after>; an exit code. */
+static int get_page(struct cli *cli, const struct logs_wanted *wanted, int64_t after,
+                    struct api_response *ret_response)
+{
+    CLEANUP_BUF struct buf target = REQUEST_INIT;
+    char number[32];
+
+    request_path(&target, "/flow-runs/", wanted->run);
+    request_path(&target, "/logs", NULL);
+    snprintf(number, sizeof(number), "%ld", wanted->tail ? wanted->tail : PAGE);
+    request_query(&target, "limit", number);
+    request_query(&target, "tail", wanted->tail ? "1" : NULL);
+    snprintf(number, sizeof(number), "%ld", wanted->level);
+    request_query(&target, "level", number);
+    snprintf(number, sizeof(number), "%lld", (long long)after);
+    request_query(&target, "after", number);
+    request_query(&target, "task", wanted->task);
+    return request_get(cli, "GET", &target, VAL_NONE, ret_response);
+}
+
+/* Prints the stored lines, page by page. */
+static int show_stored(struct cli *cli, const struct logs_wanted *wanted)
+{
+    CLEANUP_BUF struct buf out = BUF_INIT(SHOW_MAX);
+    struct api_response response;
+    int64_t after = 0;
+    bool more = true;
+
+    while (more) {
+        struct val_iter iter;
+        struct val answer;
+        struct val line;
+        int code = get_page(cli, wanted, after, &response);
+
+        if (code != CLI_OK) {
+            return code;
+        }
+        answer = api_response_value(&response);
+        iter = member_iter(answer, "items");
+        while (val_next(&iter, NULL, &line)) {
+            put_line(cli, line, &out);
+        }
+        more = member(answer, "next").ptr && !wanted->tail;
+        after = member_int(answer, "next", 0);
+        show_flush(&out);
+        api_response_done(&response);
+    }
+    return CLI_OK;
+}
+
+/* True when a line of a followed run is asked for. */
+static bool wants(const struct logs_wanted *wanted, const char *id, struct val line)
+{
+    struct str task = member_text(line, "task");
+    size_t len = wanted->task ? strlen(wanted->task) : 0;
+
+    if (!str_is(member_text(line, "type"), "log") || !str_is(member_text(line, "run"), id) ||
+        member_int(line, "level", 20) < wanted->level) {
+        return false;
+    }
+    return !wanted->task ||
+           (str_starts(task, str_of(wanted->task)) && (task.len == len || task.ptr[len] == '['));
+}
+
+/* The id of the run, so that its lines are told from its subflows'. */
+static int find_id(struct cli *cli, const char *run, char *ret_id, size_t size)
+{
+    CLEANUP_BUF struct buf target = REQUEST_INIT;
+    struct api_response response;
+    int code;
+
+    request_path(&target, "/flow-runs/", run);
+    request_query(&target, "tasks", "0");
+    code = request_get(cli, "GET", &target, VAL_NONE, &response);
+    if (code == CLI_OK) {
+        snprintf(ret_id, size, "%.*s",
+                 STR_ARGS(member_text(api_response_value(&response), "id")));
+        api_response_done(&response);
+    }
+    return code;
+}
+
+/* Prints stored and new lines until the run has ended. */
+static int show_followed(struct cli *cli, const struct logs_wanted *wanted)
+{
+    CLEANUP_BUF struct buf news = BUF_INIT(NEWS_MAX);
+    CLEANUP_BUF struct buf out = BUF_INIT(SHOW_MAX);
+    struct client_follow *follow;
+    char id[64];
+    bool ended = false;
+    int code = find_id(cli, wanted->run, id, sizeof(id));
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    if (!client_follow_new(cli->client, id, true, &follow)) {
+        return CLI_NO_ENGINE;
+    }
+    while (client_follow_next(follow, -1, &news) == API_FOLLOW_NEWS) {
+        struct val line = {news.data, news.len};
+
+        ended = ended || str_is(member_text(line, "type"), "end");
+        if (wants(wanted, id, line)) {
+            put_line(cli, line, &out);
+            show_flush(&out);
+            fflush(stdout);
+        }
+    }
+    client_follow_free(follow);
+    return ended ? CLI_OK : CLI_NO_ENGINE;
+}
+
+int logs_show(struct cli *cli, const struct logs_wanted *wanted)
+{
+    if (wanted->follow && wanted->tail) {
+        return cli_error(CLI_USAGE, "--follow shows all lines; it does not go with --tail");
+    }
+    return wanted->follow ? show_followed(cli, wanted) : show_stored(cli, wanted);
+}
