@@ -46,6 +46,13 @@ void *xreallocarray(void *memory, size_t count, size_t size)
     return xrealloc(memory, count * size);
 }
 
+void *mem_try_reallocarray(void *memory, size_t count, size_t size)
+{
+    must(count > 0 && size > 0);
+    must(count <= SIZE_MAX / size);
+    return realloc(memory, count * size);
+}
+
 char *xstrdup(const char *text)
 {
     must(text);

@@ -14,6 +14,9 @@ void *xcalloc(size_t count, size_t size) __attribute__((malloc, returns_nonnull)
 void *xrealloc(void *memory, size_t size) __attribute__((returns_nonnull));
 /* Grows an array: room for <count> members of <size> bytes, checked for overflow. */
 void *xreallocarray(void *memory, size_t count, size_t size) __attribute__((returns_nonnull));
+/* The same for a size that an outsider decides within a limit: NULL when memory runs out, and
+ * <memory> is as it was. */
+void *mem_try_reallocarray(void *memory, size_t count, size_t size);
 char *xstrdup(const char *text) __attribute__((malloc, returns_nonnull));
 char *xstrndup(const char *text, size_t len) __attribute__((malloc, returns_nonnull));
 void *xmemdup(const void *bytes, size_t len) __attribute__((malloc, returns_nonnull));

@@ -88,7 +88,7 @@ int live_grow(struct run *run, uint32_t count)
         return 0;
     }
     must(count <= CORE_TASKS_MAX);
-    struct task *tasks = realloc(run->tasks, count * sizeof *tasks);
+    struct task *tasks = mem_try_reallocarray(run->tasks, count, sizeof *tasks);
     if (!tasks) {
         return ERR_MEMORY;
     }

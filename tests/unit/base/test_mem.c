@@ -55,6 +55,20 @@ Test(mem, xreallocarray_keeps_contents)
     cr_assert_eq(numbers[1], 9);
 }
 
+Test(mem, try_reallocarray_keeps_contents)
+{
+    CLEANUP_FREE int *numbers = mem_try_reallocarray(NULL, 1, sizeof *numbers);
+    numbers[0] = 7;
+    numbers = mem_try_reallocarray(numbers, 1000, sizeof *numbers);
+    cr_assert_eq(numbers[0], 7);
+}
+
+Test(mem, try_reallocarray_aborts_on_overflow, .signal = SIGABRT)
+{
+    size_t count = SIZE_MAX / 2;
+    free(mem_try_reallocarray(NULL, count, 4));
+}
+
 Test(mem, xreallocarray_aborts_on_overflow, .signal = SIGABRT)
 {
     volatile size_t count = SIZE_MAX / 4 + 1;

@@ -19,12 +19,14 @@ TestSuite(core_scale, .timeout = 300);
 
 static struct sim *sim;
 
+/* A fresh simulation. */
 static void setup(void)
 {
     sim = sim_new(1);
     sim->no_checks = true;
 }
 
+/* The end of the simulation. */
 static void teardown(void)
 {
     sim_free(sim);

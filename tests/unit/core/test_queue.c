@@ -10,11 +10,13 @@
 
 static struct sim *sim;
 
+/* A fresh simulation. */
 static void setup(void)
 {
     sim = sim_new(1);
 }
 
+/* The end of the simulation. */
 static void teardown(void)
 {
     sim_free(sim);

@@ -8,11 +8,13 @@
 
 static struct sim *sim;
 
+/* A fresh simulation. */
 static void setup(void)
 {
     sim = sim_new(1);
 }
 
+/* The end of the simulation. */
 static void teardown(void)
 {
     sim_free(sim);
@@ -599,6 +601,20 @@ Test(restore, a_map_whose_children_have_all_ended_ends)
     cr_assert_eq(finish(run, &row, false), 0);
     cr_assert_eq(sim_state(run, "m"), STATE_COMPLETED);
     cr_assert_eq(run->state, STATE_COMPLETED);
+}
+
+Test(restore, a_cancel_that_was_recorded_in_part_is_finished)
+{
+    struct run *run = begin("flow: f\n"
+                            "steps:\n"
+                            "  a: { task: t.x }\n"
+                            "  b: { task: t.x }\n",
+                            STATE_CANCELLING);
+    struct task_row row = row_of(run, 0, STATE_CANCELLING);
+    cr_assert_eq(finish(run, &row, false), 0);
+    cr_assert_eq(sim_state(run, "a"), STATE_CANCELLED);
+    cr_assert_eq(sim_state(run, "b"), STATE_CANCELLED);
+    cr_assert_eq(run->state, STATE_CANCELLED);
 }
 
 Test(restore, states_that_no_task_can_be_in_are_refused)

@@ -10,6 +10,7 @@ TestSuite(retry, .timeout = 30);
 
 static struct rng rng;
 
+/* A seeded generator. */
 static void setup(void)
 {
     rng_seed(&rng, 42);
