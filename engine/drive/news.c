@@ -182,7 +182,9 @@ void news_task(struct engine *engine, const struct run *run, const struct task *
         put_uuid(out, "child", &child->uuid);
         count++;
     }
-    count += put_error(out, task->error);
+    if (to == STATE_AWAITING_RETRY || (state_terminal(to) && !state_completed(to))) {
+        count += put_error(out, task->error); /* later attempts still know the earlier error */
+    }
     pack_close(out, place, count);
     loop_news_end(engine, run->number, offset);
 }
