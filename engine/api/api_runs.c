@@ -328,6 +328,9 @@ int api_runs_cancel(struct api_call *call)
     }
     call_read_end(call);
     err = engine_cancel(call->engine, number, reason ? reason : "cancelled by request", &call->why);
+    if (err == ERR_NOT_FOUND) { /* among the live ones; the store has it */
+        return call_fail(call, ERR_CONFLICT, "The flow run has ended already.");
+    }
     return err ? err : put_run(call, number);
 }
 

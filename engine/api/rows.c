@@ -369,6 +369,7 @@ uint32_t rows_put_task_run(const struct rows *rows, const struct uuid *run, uint
     rows_put_str(out, "run", str_of(text));
     rows_put_str(out, "name", str_of(name));
     rows_put_str(out, "step", row->step_name);
+    rows_put_str(out, "label", row->label.len ? row->label : STR_NONE);
     pack_cstr(out, "map_index");
     if (row->map_index < 0) {
         pack_nil(out);
@@ -388,9 +389,9 @@ uint32_t rows_put_task_run(const struct rows *rows, const struct uuid *run, uint
     put_error(out, row->error_code, row->error_text);
     if (row->child_count > 0) {
         put_map(rows, number, row, out);
-        return 15;
+        return 16;
     }
-    return 14;
+    return 15;
 }
 
 /* A list of task runs being written. */

@@ -223,6 +223,7 @@ static const struct shape map_shape = {"map", "Progress of a mapped step.", FIEL
     {"id", SHAPE_STR, .doc = "`RUN-ID/NAME`."}, {"run", SHAPE_STR, .doc = "Id of the flow run."}, \
         {"name", SHAPE_STR, .doc = "`step`, or `step[3]` for a child of a mapped step."},         \
         {"step", SHAPE_STR, .doc = "The step's name."},                                           \
+        {"label", SHAPE_STR, .nullable = true, .doc = "What the step's `run_name` gave."},        \
         {"map_index", SHAPE_INT, .nullable = true, .doc = "Place in the list of a mapped step."}, \
         {"state", SHAPE_OBJECT, .object = &state_shape, .doc = "What it is doing."},              \
         {"attempts", SHAPE_INT, .doc = "Attempts so far."},                                       \
