@@ -4,7 +4,9 @@
 #include "core/attempt.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
+#include "base/mem.h"
 #include "base/must.h"
 #include "core/decide.h"
 #include "core/live.h"
@@ -68,6 +70,8 @@ int attempt_prepared(struct core *core, struct run *run, struct task *task,
     if (key) {
         task->cache_key = *key;
     }
+    free(task->label);
+    task->label = event->prepared.label ? xstrdup(event->prepared.label) : NULL;
     switch (event->prepared.how) {
     case CORE_PREPARED_RUN:
         live_val_clear(&task->input);

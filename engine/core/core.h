@@ -101,6 +101,7 @@ struct task {
     struct val input;   /* owned; present from PREPARED until the end */
     struct val result;  /* owned; present when Completed (but for maps, see below) or Cached */
     struct core_error *error; /* owned; NULL when there is none */
+    char *label;              /* owned; what the step's `run_name` gave, NULL without one */
     struct hash cache_key;    /* meaningful when has_cache_key */
 };
 
@@ -225,6 +226,7 @@ struct core_event {
             enum core_prepared how;
             struct val input;
             struct val result;      /* HIT */
+            const char *label;       /* RUN or HIT: the step's `run_name`, or NULL */
             const struct hash *key; /* RUN or HIT; NULL when the cache is off */
             uint32_t lane;          /* RUN of a task */
             const char *code;       /* FAIL */

@@ -65,6 +65,7 @@ struct run *live_free(struct run *run)
         live_val_clear(&task->input);
         live_val_clear(&task->result);
         live_error_clear(&task->error);
+        free(task->label);
     }
     for (char **tag = run->tags; *tag; tag++) {
         free(*tag);

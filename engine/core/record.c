@@ -19,7 +19,7 @@
 #include "core/core.h"
 #include "value/pack.h"
 
-enum { RUN_MEMBERS = 21, TASK_MEMBERS = 18, JOURNAL_MEMBERS = 9 };
+enum { RUN_MEMBERS = 21, TASK_MEMBERS = 19, JOURNAL_MEMBERS = 9 };
 
 /* Far more than a row can have: parameters are limited to 512 KiB, larger results are blobs. */
 static const struct val_limits row_limits = {
@@ -121,6 +121,7 @@ void record_task(const struct run *run, const struct task *task, struct buf *out
     pack_uint(out, task->child_run);
     pack_uint(out, map ? map->first_child : 0);
     pack_uint(out, map ? map->child_count : 0);
+    pack_str(out, str_of(task->label ? task->label : ""));
     pack_list(out, task->has_cache_key ? 1 : 0);
     if (task->has_cache_key) {
         pack_bin(out, task->cache_key.bytes, HASH_SIZE);
@@ -404,6 +405,7 @@ int record_parse_task(struct str bytes, struct task_row *ret_row, struct err_tex
     row.child_run = take_uint(&cursor, UINT64_MAX);
     row.first_child = (uint32_t)take_uint(&cursor, CORE_TASKS_MAX);
     row.child_count = (uint32_t)take_uint(&cursor, FLOW_MAP_MAX);
+    row.label = take_str(&cursor);
     struct cursor key = take_optional(&cursor, 1, &row.has_cache_key);
     if (row.has_cache_key) {
         take_bytes(&key, row.cache_key.bytes, HASH_SIZE);

@@ -67,6 +67,7 @@ struct task_row {
     uint64_t child_run;
     uint32_t first_child; /* a mapped step: where its children's rows begin, and how many */
     uint32_t child_count;
+    struct str label; /* what the step's `run_name` gave; empty without one */
     bool has_cache_key;
     struct hash cache_key;
     struct str error_code; /* STR_NONE when there is no error */

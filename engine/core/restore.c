@@ -6,6 +6,8 @@
  */
 #include "core/core.h"
 
+#include <stdlib.h>
+
 #include "base/mem.h"
 #include "base/must.h"
 #include "core/advance.h"
@@ -156,6 +158,8 @@ int core_restore_task(struct run *run, const struct task_row *row, struct val re
     struct task *task = &run->tasks[row->index];
     live_val_clear(&task->result);
     live_error_clear(&task->error);
+    free(task->label);
+    task->label = row->label.len > 0 ? str_dup(row->label) : NULL;
     task->result = live_val_dup(result);
     task->error = error_of(row->error_code, row->error_text);
     task->state = (uint8_t)row->state;

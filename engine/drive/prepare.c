@@ -19,6 +19,8 @@
 #include "value/json.h"
 #include "value/pack.h"
 
+enum { LABEL_MAX = 255 };
+
 /* What one attempt to go on came to. */
 enum progress {
     DONE,   /* an event was sent; the preparation is over */
@@ -550,9 +552,30 @@ static bool make_key_text(struct prep *prep, struct run *run, struct task *task,
     return true;
 }
 
+/* What a task run is called if its step says so; false when <ret_progress> says how it goes on. */
+static bool make_label(struct prep *prep, struct run *run, struct task *task, struct buf *out,
+                       enum progress *ret_progress)
+{
+    const struct tmpl *name = run->flow->steps[task->step].run_name;
+    CLEANUP_BUF struct buf value = BUF_INIT(PREP_INPUT_MAX);
+
+    if (!name) {
+        return true;
+    }
+    if (!evaluate(prep, run, task, name, &value, ret_progress)) {
+        return false;
+    }
+    json_print_text(out, (struct val){value.data, value.len});
+    if (out->len > LABEL_MAX) {
+        *ret_progress = fail(prep, "input.run_name", "`run_name` gave more than 255 bytes");
+        return false;
+    }
+    return true;
+}
+
 /* Sends the input, and what the cache had, to core. */
 static enum progress send_prepared(struct prep *prep, struct run *run, struct task *task,
-                                   struct val input, enum cache_answer answer,
+                                   struct val input, const char *label, enum cache_answer answer,
                                    const struct hash *key, struct val result)
 {
     struct core_event event = event_of(prep, CORE_PREPARED);
@@ -560,6 +583,7 @@ static enum progress send_prepared(struct prep *prep, struct run *run, struct ta
     event.prepared.how = answer == CACHE_HIT ? CORE_PREPARED_HIT : CORE_PREPARED_RUN;
     event.prepared.input = input;
     event.prepared.result = result;
+    event.prepared.label = label[0] ? label : NULL;
     event.prepared.key = answer == CACHE_HIT || answer == CACHE_MISS ? key : NULL;
     event.prepared.lane = run_data(run)->steps[task->step].lane;
     loop_apply(prep->engine, &event, NULL);
@@ -572,6 +596,7 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
     struct buf *input = &prep->engine->scratch_input;
     CLEANUP_BUF struct buf result = BUF_INIT(STORE_VALUE_MAX);
     CLEANUP_BUF struct buf key_text = BUF_INIT(PREP_INPUT_MAX);
+    CLEANUP_BUF struct buf label = BUF_INIT(PREP_INPUT_MAX);
     enum progress progress = DONE;
     enum cache_answer answer = CACHE_OFF;
     struct hash key;
@@ -594,7 +619,8 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
         return DONE;
     }
     buf_clear(input);
-    if (!make_input(prep, run, task, input, &progress)) {
+    if (!make_label(prep, run, task, &label, &progress) ||
+        !make_input(prep, run, task, input, &progress)) {
         return progress;
     }
     bound = (struct val){input->data, input->len};
@@ -610,6 +636,6 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
     if (answer == CACHE_WAIT || answer == CACHE_CHECK) {
         return PARKED;
     }
-    return send_prepared(prep, run, task, bound, answer, &key,
+    return send_prepared(prep, run, task, bound, buf_cstr(&label), answer, &key,
                          (struct val){result.data, result.len});
 }

@@ -189,12 +189,55 @@ static int go_on(struct engine *engine, struct run *run, bool reset_failed,
     return 0;
 }
 
+/* A subflow's run can not go on: the task that called it fails, if it is waiting. */
+static void child_lost(struct engine *engine, uint64_t number, const char *text)
+{
+    CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
+    struct core_event event = {.type = CORE_ENDED, .wall_us = engine_wall_us()};
+    const struct run *parent;
+    struct run_row row;
+
+    if (read_row(engine, number, &bytes, &row, NULL) != 0 || !row.parent_run) {
+        return;
+    }
+    parent = core_run(engine->core, row.parent_run);
+    if (!parent || row.parent_task >= parent->task_count ||
+        parent->tasks[row.parent_task].child_run != number) {
+        return;
+    }
+    event.run = row.parent_run;
+    event.task = row.parent_task;
+    event.epoch = parent->tasks[row.parent_task].epoch;
+    event.ended.outcome = CORE_OUTCOME_CRASHED;
+    event.ended.code = "subflow.lost";
+    event.ended.text = text;
+    event.ended.retry_after_ms = -1;
+    loop_apply(engine, &event, NULL);
+}
+
+/* Brings back the runs in <numbers>, parents before their subflows, and lets all of them go on. */
+static void restore_listed(struct engine *engine, struct numbers *numbers)
+{
+    struct err_text why;
+    struct run *run;
+
+    for (size_t i = 0; i < numbers->count; i++) {
+        if (restore(engine, numbers->list[i], &run, &why) != 0) {
+            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
+        }
+    }
+    for (size_t i = 0; i < numbers->count; i++) {
+        run = core_run(engine->core, numbers->list[i]);
+        if (!run || go_on(engine, run, false, &why) != 0) {
+            child_lost(engine, numbers->list[i], "the subflow's run could not be taken up again");
+        }
+    }
+}
+
 int submit_restore_all(struct engine *engine, struct err_text *reterr_why)
 {
     CLEANUP_STORE_READ struct store_read *read = NULL;
     struct numbers numbers = {0};
-    struct err_text why;
-    struct run *run;
     int err = store_read_begin(engine->store, &read);
 
     if (err == 0) {
@@ -206,18 +249,7 @@ int submit_restore_all(struct engine *engine, struct err_text *reterr_why)
         return err_set(reterr_why, err, "the list of live runs can not be read: %s",
                        err_sentence(err));
     }
-    for (size_t i = 0; i < numbers.count; i++) {
-        if (restore(engine, numbers.list[i], &run, &why) != 0) {
-            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
-            numbers.list[i] = 0;
-        }
-    }
-    for (size_t i = 0; i < numbers.count; i++) {
-        run = numbers.list[i] ? core_run(engine->core, numbers.list[i]) : NULL;
-        if (run && go_on(engine, run, false, &why) != 0) {
-            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
-        }
-    }
+    restore_listed(engine, &numbers);
     free(numbers.list);
     return 0;
 }
