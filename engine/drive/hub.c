@@ -31,12 +31,14 @@ struct hub_subscription {
     size_t taken;     /* bytes at the front of `queue` that were read already */
     uint32_t count;
     uint32_t lost;
+    bool to_wake; /* got its first news since it was empty, and nobody has told it */
 };
 
 struct hub {
     pthread_mutex_t lock;
     struct hub_subscription *subscriptions;
     atomic_uint listeners; /* so that nobody listening costs one load */
+    bool to_flush;         /* loop thread only */
 };
 
 struct hub *hub_new(void)
@@ -228,18 +230,34 @@ void hub_publish(struct hub *hub, const struct uuid *root, struct str value)
 {
     pthread_mutex_lock(&hub->lock);
     for (struct hub_subscription *s = hub->subscriptions; s; s = s->next) {
-        bool was_empty;
-
-        if (!matches(s, root)) {
-            continue;
+        if (matches(s, root)) {
+            pthread_mutex_lock(&s->lock);
+            s->to_wake = push(s, value) || s->to_wake;
+            pthread_mutex_unlock(&s->lock);
+            hub->to_flush = true;
         }
+    }
+    pthread_mutex_unlock(&hub->lock);
+}
+
+void hub_flush(struct hub *hub)
+{
+    if (!hub->to_flush) {
+        return;
+    }
+    hub->to_flush = false;
+    pthread_mutex_lock(&hub->lock);
+    for (struct hub_subscription *s = hub->subscriptions; s; s = s->next) {
+        bool wake;
+
         pthread_mutex_lock(&s->lock);
-        was_empty = push(s, value);
-        if (was_empty) {
+        wake = s->to_wake;
+        s->to_wake = false;
+        if (wake) {
             pthread_cond_signal(&s->filled);
         }
         pthread_mutex_unlock(&s->lock);
-        if (was_empty && s->wake) {
+        if (wake && s->wake) {
             s->wake(s->user);
         }
     }

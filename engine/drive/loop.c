@@ -218,6 +218,7 @@ static void on_durable(void *user, int err)
     for (uint32_t i = 0; i < commit->count; i++) {
         run_effect(engine, commit, &commit->effects[i]);
     }
+    hub_flush(engine->hub);
     commit->count = 0;
     buf_clear(&commit->news);
     commit->next_free = engine->free_commits;

@@ -194,6 +194,7 @@ static void publish_now(struct engine *engine, const struct uuid *root)
 {
     if (buf_err(&engine->scratch_row) == 0) {
         hub_publish(engine->hub, root, buf_str(&engine->scratch_row));
+        hub_flush(engine->hub);
     }
 }
 
