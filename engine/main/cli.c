@@ -17,14 +17,16 @@
 #include "base/must.h"
 #include "base/suggest.h"
 #include "main/client.h"
+#include "main/help.h"
 #include "main/home.h"
+#include "main/term.h"
 
-enum { PATH_WORDS = 64, HELP_COLUMN = 26, WIDTH_DEFAULT = 80 };
+enum { PATH_SIZE = 256, WIDTH_DEFAULT = 80, WIDTH_MIN = 20, ERROR_SIZE = 64 * 1024 };
 
 /* What every command understands. */
 static const struct cli_option common_options[] = {
-    {"home", 0, "DIR", "the home to use (default: see `leat --help`)", false},
-    {"output", 'o', "FORMAT", "text (default) or json", false},
+    {"output", 'o', "FORMAT", "text (the default) or json", false},
+    {"home", 0, "DIR", "the home to work in; see leat --help", false},
     {"help", 'h', NULL, "print this help", false},
     {NULL, 0, NULL, NULL, false},
 };
@@ -73,64 +75,46 @@ bool cli_number(const struct cli_args *args, const char *name, long min, long ma
 
 int cli_error(int exit_code, const char *format, ...)
 {
+    CLEANUP_BUF struct buf line = BUF_INIT(ERROR_SIZE * 4);
+    CLEANUP_FREE char *text = xmalloc(ERROR_SIZE);
     va_list arguments;
 
-    fflush(stdout);
-    fputs("leat: ", stderr);
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
+    vsnprintf(text, ERROR_SIZE, format, arguments);
     va_end(arguments);
-    fputc('\n', stderr);
+    buf_put_str(&line, STR("leat: "));
+    term_put_text(&line, str_of(text)); /* names and texts in it come from anywhere */
+    buf_put_byte(&line, '\n');
+    fflush(stdout);
+    fwrite(line.data, 1, line.len, stderr);
     return exit_code;
 }
 
-/* ---- help ----------------------------------------------------------------------------------- */
-
-/* Prints one option. */
-static void print_option(const struct cli_option *option)
+/* What this process may show on standard output. */
+static void look_around(struct cli *cli)
 {
-    char left[128];
-    int len = option->letter ? snprintf(left, sizeof(left), "-%c, ", option->letter)
-                             : snprintf(left, sizeof(left), "    ");
+    const char *no_colour = getenv("NO_COLOR");
+    const char *term = getenv("TERM");
+    struct winsize size;
 
-    snprintf(left + len, sizeof(left) - (size_t)len, "--%s%s%s", option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "");
-    printf("  %-*s %s%s\n", HELP_COLUMN, left, option->help,
-           option->repeats ? " (may be repeated)" : "");
-}
-
-/* Prints the commands below <command>. */
-static void print_commands(const struct cli_command *command)
-{
-    puts("\nCommands:");
-    for (const struct cli_command *sub = command->subcommands; sub->name; sub++) {
-        char left[128];
-
-        snprintf(left, sizeof(left), "%s%s%s", sub->name, sub->arguments[0] ? " " : "",
-                 sub->arguments);
-        printf("  %-*s %s\n", HELP_COLUMN, left, sub->summary);
+    cli->terminal = isatty(STDOUT_FILENO);
+    cli->colour = cli->terminal && !(no_colour && no_colour[0]) &&
+                  !(term && strcmp(term, "dumb") == 0);
+    cli->width = WIDTH_DEFAULT;
+    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
+        size.ws_col >= WIDTH_MIN) {
+        cli->width = size.ws_col;
     }
 }
 
-/* Prints the help of a command; <path> is how it was reached ("leat flow-run ls"). */
-static void print_help(const struct cli_command *command, const char *path)
+/* Prints the help of a command. */
+static int print_help(const struct cli_command *command, const char *path)
 {
-    printf("%s\n\nUsage: %s%s%s%s\n", command->summary, path,
-           command->subcommands ? " COMMAND" : "", command->arguments[0] ? " " : "",
-           command->arguments);
-    if (command->subcommands) {
-        print_commands(command);
-    }
-    puts("\nOptions:");
-    for (const struct cli_option *option = command->options; option && option->name; option++) {
-        print_option(option);
-    }
-    for (const struct cli_option *option = common_options; option->name; option++) {
-        print_option(option);
-    }
-    if (command->help) {
-        printf("\n%s\n", command->help);
-    }
+    struct cli cli = {0};
+
+    look_around(&cli);
+    help_print(command, path, common_options, cli.colour, cli.width);
+    return CLI_OK;
 }
 
 /* ---- finding the command -------------------------------------------------------------------- */
@@ -207,18 +191,35 @@ static const struct cli_option *option_of(const struct option_set *set, int answ
     return NULL;
 }
 
-/* Says what is wrong with an option. */
-static int bad_option(const struct option_set *set, const char *path, int answer, const char *word)
+/* The word of the option that getopt_long() stumbled over: it names a letter in `optopt`, and a
+ * long option by having gone past it. */
+static void stumbled_over(char *const *argv, char *ret_word, size_t size)
 {
-    struct suggest suggest = {.word = str_of(word + strspn(word, "-"))};
+    if (optopt > 0 && optopt < 256) {
+        snprintf(ret_word, size, "-%c", optopt);
+    } else {
+        snprintf(ret_word, size, "%.*s", (int)strcspn(argv[optind - 1], "="), argv[optind - 1]);
+    }
+}
 
+/* Says what is wrong with an option. */
+static int bad_option(const struct option_set *set, const char *path, int answer, char *const *argv)
+{
+    char word[64];
+    struct suggest suggest = {0};
+
+    stumbled_over(argv, word, sizeof(word));
+    suggest.word = str_of(word + strspn(word, "-"));
     if (answer == ':') {
         return cli_error(CLI_USAGE, "%s wants a value; see \"%s --help\"", word, path);
     }
     for (int i = 0; i < set->count; i++) {
+        if (str_is(suggest.word, set->options[i]->name) && !set->options[i]->argument) {
+            return cli_error(CLI_USAGE, "%s takes no value", word);
+        }
         suggest_offer(&suggest, str_of(set->options[i]->name));
     }
-    if (suggest.best.len > 0) {
+    if (suggest.best.len > 0 && word[1] == '-') {
         return cli_error(CLI_USAGE, "there is no option \"%s\"; did you mean \"--%.*s\"?", word,
                          STR_ARGS(suggest.best));
     }
@@ -241,7 +242,7 @@ static int parse(const struct cli_command *command, const char *path, int argc, 
         const struct cli_option *option = option_of(&set, answer);
 
         if (!option) {
-            return bad_option(&set, path, answer, argv[optind - 1]);
+            return bad_option(&set, path, answer, argv);
         }
         if (args->given_count == CLI_VALUES_MAX) {
             return cli_error(CLI_USAGE, "more than %d options were given", CLI_VALUES_MAX);
@@ -279,22 +280,16 @@ static int check_count(const struct cli_args *args, const char *path)
 
 /* ---- running -------------------------------------------------------------------------------- */
 
-/* Fills in how this process shows things. */
+/* Fills in how this process shows things, and where its home is. */
 static int set_up(struct cli *cli, const struct cli_args *args)
 {
     const char *format = cli_value(args, "output");
-    struct winsize size;
 
     if (format && strcmp(format, "json") != 0 && strcmp(format, "text") != 0) {
         return cli_error(CLI_USAGE, "--output wants text or json, not \"%s\"", format);
     }
+    look_around(cli);
     cli->json = format && strcmp(format, "json") == 0;
-    cli->terminal = isatty(STDOUT_FILENO);
-    cli->colour = cli->terminal && !getenv("NO_COLOR");
-    cli->width = WIDTH_DEFAULT;
-    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
-        cli->width = size.ws_col;
-    }
     cli->home = home_find(cli_value(args, "home"), &cli->home_is_default);
     return CLI_OK;
 }
@@ -329,30 +324,82 @@ static int run(const struct cli_command *command, const char *path, int argc, ch
     return code;
 }
 
+/* The command below <command> that <word> names, or NULL. */
+static const struct cli_command *find_command(const struct cli_command *command, const char *word)
+{
+    for (const struct cli_command *sub = command->subcommands; sub && sub->name; sub++) {
+        if (names(sub, word)) {
+            return sub;
+        }
+    }
+    return NULL;
+}
+
+/* `leat help flow-run ls` is `leat flow-run ls --help`. */
+static int help_about(const struct cli_command *command, char *path, size_t size, int count,
+                      char **words)
+{
+    for (int i = 0; i < count; i++) {
+        const struct cli_command *sub = find_command(command, words[i]);
+
+        if (!sub) {
+            return command->subcommands ? no_command(command, path, words[i]) : CLI_USAGE;
+        }
+        snprintf(path + strlen(path), size - strlen(path), " %s", sub->name);
+        command = sub;
+    }
+    return print_help(command, path);
+}
+
+/* True for an option that may stand before the command's last word; <ret_words> is how many
+ * arguments it takes up. */
+static bool leads(const char *word, int *ret_words)
+{
+    *ret_words = strcmp(word, "--home") == 0 || strcmp(word, "--output") == 0 ||
+                         strcmp(word, "-o") == 0
+                     ? 2
+                     : 1;
+    return *ret_words == 2 || strncmp(word, "--home=", 7) == 0 ||
+           strncmp(word, "--output=", 9) == 0 || strncmp(word, "-o", 2) == 0;
+}
+
 int cli_main(const struct cli_command *root, int argc, char **argv)
 {
     const struct cli_command *command = root;
-    char path[PATH_WORDS * 4] = "leat";
-    int depth = 1;
+    CLEANUP_FREE char **leaf_argv = xcalloc((size_t)argc + 1, sizeof(*leaf_argv));
+    char path[PATH_SIZE] = "leat";
+    int leaf_argc = 1; /* the leading options, moved behind the words of the command */
+    int at = 1;
 
     while (command->subcommands) {
-        const struct cli_command *sub = command->subcommands;
-        const char *word = depth < argc ? argv[depth] : NULL;
+        const char *word = at < argc ? argv[at] : NULL;
+        const struct cli_command *sub;
+        int words;
 
-        if (!word || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0 ||
-            strcmp(word, "help") == 0) {
+        if (!word || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0) {
             print_help(command, path);
             return word ? CLI_OK : CLI_USAGE;
         }
-        while (sub->name && !names(sub, word)) {
-            sub++;
+        if (strcmp(word, "help") == 0) {
+            return help_about(command, path, sizeof(path), argc - at - 1, argv + at + 1);
         }
-        if (!sub->name) {
+        if (leads(word, &words)) {
+            for (; words > 0 && at < argc; words--) {
+                leaf_argv[leaf_argc++] = argv[at++];
+            }
+            continue;
+        }
+        sub = find_command(command, word);
+        if (!sub) {
             return no_command(command, path, word);
         }
         snprintf(path + strlen(path), sizeof(path) - strlen(path), " %s", sub->name);
         command = sub;
-        depth++;
+        at++;
     }
-    return run(command, path, argc - depth + 1, argv + depth - 1);
+    leaf_argv[0] = path;
+    while (at < argc) {
+        leaf_argv[leaf_argc++] = argv[at++];
+    }
+    return run(command, path, leaf_argc, leaf_argv);
 }

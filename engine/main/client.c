@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "api/http.h"
-#include "api/socket.h"
 #include "base/mem.h"
 #include "drive/engine.h"
 #include "main/config.h"
@@ -41,22 +40,12 @@ static const struct val_limits answer_limits = {
 
 /* ---- opening -------------------------------------------------------------------------------- */
 
-/* http_client's way to a new connection. */
-static int reconnect(void *user, int *ret_fd, struct err_text *reterr_why)
-{
-    const struct client *client = user;
-
-    return socket_connect(client->home, ret_fd, reterr_why);
-}
-
 /* Talks to the engine that owns the home; false when there is none. */
 static bool open_http(struct client *client)
 {
     struct err_text why;
-    int fd;
 
-    return socket_connect(client->home, &fd, &why) == 0 &&
-           http_client_new(fd, reconnect, client, &client->http, &why) == 0;
+    return http_client_new(client->home, &client->http, &why) == 0;
 }
 
 /* Starts an engine here. ERR_STORE_BUSY when somebody else was faster. */

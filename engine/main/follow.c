@@ -22,7 +22,7 @@ static volatile sig_atomic_t interrupts;
 /* SIGINT, SIGTERM: the first cancels the run, the third ends us. */
 static void on_interrupt(int signal)
 {
-    static const char last[] = "\nleat: stopping at once; the run goes on when an engine starts\n";
+    static const char last[] = "\nleat: stopped at once; the run goes on when an engine starts\n";
 
     (void)signal;
     interrupts++;
@@ -45,13 +45,13 @@ static void catch_interrupts(void)
 }
 
 /* Asks the engine to cancel. */
-static void cancel(struct cli *cli, const char *id)
+static void cancel(struct cli *cli, const char *id, struct run_view *view)
 {
     CLEANUP_FREE char *target = xasprintf("/flow-runs/%s/cancel", id);
     CLEANUP_BUF struct buf body = BUF_INIT(1024);
     struct api_response response;
 
-    fputs("\nleat: cancelling the run (twice more to stop at once)\n", stderr);
+    run_view_say(view, "cancelling the run (Ctrl-C twice more to stop at once)");
     pack_map(&body, 1);
     pack_cstr(&body, "reason");
     pack_cstr(&body, "interrupted on the command line");
@@ -107,7 +107,7 @@ static bool follow(struct watch *watch)
         run_view_tick(watch->view);
         if (interrupts > 0 && !cancelled) {
             cancelled = true;
-            cancel(watch->cli, watch->id);
+            cancel(watch->cli, watch->id, watch->view);
         }
     }
     client_follow_free(follow);

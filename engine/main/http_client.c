@@ -11,6 +11,7 @@
 
 #include <curl/curl.h>
 
+#include "api/socket.h"
 #include "base/mem.h"
 #include "base/must.h"
 
@@ -44,9 +45,8 @@ CURL_FUNCTIONS(DECLARE)
 
 struct http_client {
     CURL *easy;
-    int fd; /* for the next connection, or -1 */
-    int (*reconnect)(void *user, int *ret_fd, struct err_text *reterr_why);
-    void *user;
+    int dir; /* where the socket lies; keeps <path> good */
+    char path[SOCKET_PATH_SIZE];
 };
 
 struct http_stream {
@@ -87,57 +87,33 @@ static int load(struct err_text *reterr_why)
     return 0;
 }
 
-/* CURLOPT_OPENSOCKETFUNCTION: the connected socket. */
-static curl_socket_t open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *address)
-{
-    struct http_client *client = user;
-    int fd = client->fd;
-
-    (void)purpose;
-    (void)address;
-    client->fd = -1;
-    if (fd < 0 && client->reconnect(client->user, &fd, NULL) != 0) {
-        return CURL_SOCKET_BAD;
-    }
-    return fd;
-}
-
-/* CURLOPT_SOCKOPTFUNCTION: nothing to connect. */
-static int already_connected(void *user, curl_socket_t fd, curlsocktype purpose)
-{
-    (void)user;
-    (void)fd;
-    (void)purpose;
-    return CURL_SOCKOPT_ALREADY_CONNECTED;
-}
-
 /* What every transfer has in common. */
-static void set_up(struct http_client *client, CURL *easy, const char *target)
+static void set_up(const struct http_client *client, CURL *easy, const char *target)
 {
     CLEANUP_FREE char *url = xasprintf("http://127.0.0.1%s", target);
 
     lib_curl_easy_setopt(easy, CURLOPT_URL, url);
     lib_curl_easy_setopt(easy, CURLOPT_PROXY, "");
     lib_curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    lib_curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
-    lib_curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, client);
-    lib_curl_easy_setopt(easy, CURLOPT_SOCKOPTFUNCTION, already_connected);
+    lib_curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->path);
 }
 
-int http_client_new(int fd, int (*reconnect)(void *user, int *ret_fd, struct err_text *reterr_why),
-                    void *user, struct http_client **ret_client, struct err_text *reterr_why)
+int http_client_new(const char *home, struct http_client **ret_client,
+                    struct err_text *reterr_why)
 {
-    struct http_client *client;
-    int err = load(reterr_why);
+    struct http_client *client = xcalloc(1, sizeof(*client));
+    int err = socket_path(home, &client->dir, client->path, reterr_why);
 
+    if (err == 0) {
+        err = load(reterr_why);
+        if (err) {
+            close(client->dir);
+        }
+    }
     if (err) {
-        close(fd);
+        free(client);
         return err;
     }
-    client = xcalloc(1, sizeof(*client));
-    client->fd = fd;
-    client->reconnect = reconnect;
-    client->user = user;
     client->easy = lib_curl_easy_init();
     must(client->easy);
     *ret_client = client;
@@ -148,9 +124,7 @@ struct http_client *http_client_free(struct http_client *client)
 {
     if (client) {
         lib_curl_easy_cleanup(client->easy);
-        if (client->fd >= 0) {
-            close(client->fd);
-        }
+        close(client->dir);
         free(client);
     }
     return NULL;

@@ -16,10 +16,10 @@
 struct http_client;
 struct http_stream;
 
-/* <fd> is a connected socket that the first request uses; later ones call <reconnect>, which gives
- * a new one or an error. ERR_UNAVAILABLE when libcurl can not be loaded. Adopts <fd>. */
-int http_client_new(int fd, int (*reconnect)(void *user, int *ret_fd, struct err_text *reterr_why),
-                    void *user, struct http_client **ret_client, struct err_text *reterr_why);
+/* A client of the engine that owns <home>. ERR_UNAVAILABLE when there is none, or when libcurl can
+ * not be loaded. */
+int http_client_new(const char *home, struct http_client **ret_client,
+                    struct err_text *reterr_why);
 /* NULL is allowed; returns NULL. */
 struct http_client *http_client_free(struct http_client *client);
 

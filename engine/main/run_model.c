@@ -1,6 +1,7 @@
 /*
- * See run_model.h. Flow runs hang below the task run that called them, task runs below their run;
- * the line of a subflow is that of the task, so its run has no line of its own.
+ * See run_model.h. Flow runs hang below the task run that called them, task runs below their run,
+ * children of mapped steps below the step. The line of a subflow is that of the task, so its run has
+ * no line of its own.
  */
 #include "main/run_model.h"
 
@@ -10,14 +11,17 @@
 #include "base/clock.h"
 #include "base/map.h"
 #include "base/mem.h"
+#include "main/member.h"
 
 /* A node with its place in the tree. */
 struct entry {
     struct run_node node;
+    struct entry *parent;
     struct entry *first;
     struct entry *last;
     struct entry *next;
     bool is_run;
+    bool is_child; /* of a mapped step */
 };
 
 struct run_model {
@@ -59,21 +63,7 @@ struct run_model *run_model_free(struct run_model *model)
     return NULL;
 }
 
-/* A string member, or STR_NONE. */
-static struct str text_of(struct val object, const char *key)
-{
-    struct val member = object.ptr ? val_find(object, str_of(key)) : VAL_NONE;
-
-    return member.ptr && val_type(member) == VAL_STR ? val_str(member) : STR_NONE;
-}
-
-/* An integer member, or <fallback>. */
-static int64_t int_of(struct val object, const char *key, int64_t fallback)
-{
-    struct val member = val_find(object, str_of(key));
-
-    return member.ptr && val_type(member) == VAL_INT ? val_int(member) : fallback;
-}
+/* ---- the tree ------------------------------------------------------------------------------- */
 
 /* The key "run/task", or "run" without a task. */
 static char *key_of(struct str run, struct str task)
@@ -101,6 +91,7 @@ static struct entry *add(struct run_model *model, struct entry *parent, struct s
     entry->node.text = xstrdup("");
     entry->node.fraction = -1;
     entry->is_run = task.len == 0;
+    entry->parent = parent;
     map_put(model->entries, str_of(key), entry);
     if (!parent) {
         model->root = entry;
@@ -116,33 +107,33 @@ static struct entry *add(struct run_model *model, struct entry *parent, struct s
     return entry;
 }
 
-/* Replaces a text. */
-static void set_text(char **text, struct str value)
+/* The entry of a task run, made when it is new; NULL for a run nobody has heard of. */
+static struct entry *task_entry(struct run_model *model, struct str run, struct str task)
 {
-    free(*text);
-    *text = str_dup(value);
+    struct entry *entry = find(model, run, task);
+    const char *bracket = task.len ? memchr(task.ptr, '[', task.len) : NULL;
+    struct entry *parent;
+
+    if (entry) {
+        return entry;
+    }
+    parent = bracket ? find(model, run, (struct str){task.ptr, (size_t)(bracket - task.ptr)})
+                     : NULL;
+    if (!parent) {
+        bracket = NULL;
+        parent = find(model, run, STR_NONE);
+    }
+    if (!parent) {
+        return NULL;
+    }
+    entry = add(model, parent, run, task, task);
+    entry->is_child = bracket != NULL;
+    return entry;
 }
 
-/* Takes up a state. */
-static void set_state(struct run_node *node, struct val state, int64_t now_us)
-{
-    struct str type = text_of(state, "type");
-    bool over = str_is(type, "COMPLETED") || str_is(type, "FAILED") || str_is(type, "CANCELLED") ||
-                str_is(type, "CRASHED");
-
-    set_text(&node->state, text_of(state, "name"));
-    if (!node->started_us && str_is(type, "RUNNING")) {
-        node->started_us = now_us;
-    }
-    node->over = over;
-    node->good = str_is(type, "COMPLETED");
-    if (over) {
-        node->ended_us = now_us;
-    }
-}
-
-/* The entry of a flow run, made when it is new. */
-static struct entry *run_entry(struct run_model *model, struct str id, struct val news)
+/* The entry of the flow run <id>, made when it is new: below the task run that called it. */
+static struct entry *run_entry(struct run_model *model, struct str id, struct val run,
+                               struct str parent_run, struct str parent_task)
 {
     struct entry *entry = find(model, id, STR_NONE);
     struct entry *parent = NULL;
@@ -151,45 +142,83 @@ static struct entry *run_entry(struct run_model *model, struct str id, struct va
         return entry;
     }
     if (model->root) {
-        parent = find(model, text_of(news, "parent"), text_of(news, "parent_task"));
-        if (!parent) {
-            parent = model->root;
-        }
+        parent = parent_run.len ? task_entry(model, parent_run, parent_task) : NULL;
+        parent = parent ? parent : model->root;
     }
     {
-        CLEANUP_FREE char *name = xasprintf("%.*s · %.*s", STR_ARGS(text_of(news, "flow")),
-                                            STR_ARGS(text_of(news, "name")));
+        CLEANUP_FREE char *name = xasprintf("%.*s · %.*s", STR_ARGS(member_text(run, "flow")),
+                                            STR_ARGS(member_text(run, "name")));
 
         return add(model, parent, id, STR_NONE, str_of(name));
     }
 }
 
-/* The entry of a task run, made when it is new. */
-static struct entry *task_entry(struct run_model *model, struct str run, struct str task)
-{
-    struct entry *parent = find(model, run, STR_NONE);
-    struct entry *entry = find(model, run, task);
+/* ---- news ----------------------------------------------------------------------------------- */
 
-    return entry || !parent ? entry : add(model, parent, run, task, task);
+/* Replaces a text. */
+static void set_text(char **text, struct str value)
+{
+    free(*text);
+    *text = str_dup(value);
 }
 
-/* Takes up news of a state; runs when <task> is empty. */
+/* Takes up a state of an object that has one. */
+static void set_state(struct run_node *node, struct val object, int64_t now_us)
+{
+    struct str type = member_state_type(object);
+
+    set_text(&node->state, member_state(object));
+    if (!node->started_us && str_is(type, "RUNNING")) {
+        node->started_us = now_us;
+    }
+    node->begun = !str_is(type, "PENDING");
+    node->good = str_is(type, "COMPLETED");
+    node->over = node->good || str_is(type, "FAILED") || str_is(type, "CANCELLED") ||
+                 str_is(type, "CRASHED");
+    node->ended_us = node->over ? now_us : 0;
+    node->due_us = 0;
+    node->fraction = -1;
+}
+
+/* The children of a mapped step are not in the news, but the runs of those that are subflows are. */
+static void tell_child(struct entry *run)
+{
+    struct entry *task = run->parent;
+
+    if (task && task->is_child && !task->node.over) {
+        set_text(&task->node.state, str_of(run->node.state));
+        task->node.begun = run->node.begun;
+        task->node.over = run->node.over;
+        task->node.good = run->node.good;
+        task->node.started_us = run->node.started_us;
+        task->node.ended_us = run->node.ended_us;
+    }
+}
+
+/* Takes up news of a state; of a run when there is no task. */
 static bool take_state(struct run_model *model, struct val news)
 {
-    struct str run = text_of(news, "run");
-    struct str task = text_of(news, "task");
-    struct entry *entry = task.len ? task_entry(model, run, task) : run_entry(model, run, news);
-    int64_t now = int_of(news, "time", clock_wall_us(&clock_real));
-    struct str text = text_of(news, "text");
+    struct str run = member_text(news, "run");
+    struct str task = member_text(news, "task");
+    struct entry *entry = task.len ? task_entry(model, run, task)
+                                   : run_entry(model, run, news, member_text(news, "parent"),
+                                               member_text(news, "parent_task"));
+    int64_t now = member_int(news, "time", clock_wall_us(&clock_real));
 
     if (!entry) {
         return false;
     }
-    set_state(&entry->node, val_find(news, STR("state")), now);
-    set_text(&entry->node.text, text);
-    entry->node.fraction = -1;
-    if (entry->node.over && val_find(news, STR("duration_us")).ptr) {
-        entry->node.started_us = now - int_of(news, "duration_us", 0);
+    set_state(&entry->node, news, now);
+    set_text(&entry->node.text, member_text(news, "text"));
+    entry->node.attempt = member_int(news, "attempt", entry->node.attempt);
+    if (member(news, "retry_us").ptr) {
+        entry->node.due_us = now + member_int(news, "retry_us", 0);
+    }
+    if (entry->node.over && member(news, "duration_us").ptr) {
+        entry->node.started_us = now - member_int(news, "duration_us", 0);
+    }
+    if (entry->is_run) {
+        tell_child(entry);
     }
     return true;
 }
@@ -197,108 +226,79 @@ static bool take_state(struct run_model *model, struct val news)
 /* Takes up progress. */
 static bool take_progress(struct run_model *model, struct val news)
 {
-    struct entry *entry = task_entry(model, text_of(news, "run"), text_of(news, "task"));
-    struct val fraction = val_find(news, STR("fraction"));
+    struct entry *entry = task_entry(model, member_text(news, "run"), member_text(news, "task"));
 
     if (!entry || entry->node.over) {
         return false;
     }
-    entry->node.fraction =
-        fraction.ptr && val_type(fraction) == VAL_FLOAT ? val_float(fraction) : -1;
-    set_text(&entry->node.text, text_of(news, "text"));
+    entry->node.fraction = member_number(news, "fraction", -1);
+    set_text(&entry->node.text, member_text(news, "text"));
     return true;
 }
 
 /* Takes up the counts of a mapped step. */
-static bool take_map(struct run_model *model, struct val news)
+static void set_counts(struct run_node *node, struct val counts, const char *bad)
 {
-    struct entry *entry = task_entry(model, text_of(news, "run"), text_of(news, "task"));
-
-    if (!entry) {
-        return false;
-    }
-    entry->node.total = (uint32_t)int_of(news, "total", 0);
-    entry->node.done = (uint32_t)int_of(news, "done", 0);
-    entry->node.bad = (uint32_t)int_of(news, "bad", 0);
-    return true;
+    node->total = (uint32_t)member_int(counts, "total", 0);
+    node->done = (uint32_t)member_int(counts, "done", 0);
+    node->bad = (uint32_t)member_int(counts, bad, 0);
 }
 
-/* An instant of the API as microseconds; 0 when there is none. */
-static int64_t instant(struct val object, const char *key)
+/* Takes up one task run of a snapshot. */
+static void take_task(struct run_model *model, struct str run, struct val task)
 {
-    struct str text = text_of(object, key);
+    struct entry *entry = task_entry(model, run, member_text(task, "name"));
 
-    return text.len ? clock_parse(text) : 0;
+    if (!entry) {
+        return;
+    }
+    set_state(&entry->node, task, member_time(task, "ended"));
+    set_text(&entry->node.text, member_text(member(task, "error"), "text"));
+    entry->node.started_us = member_time(task, "started");
+    entry->node.due_us = member_time(task, "due");
+    entry->node.attempt = member_int(task, "attempts", 0);
+    if (member(task, "map").ptr) {
+        set_counts(&entry->node, member(task, "map"), "failed");
+    }
 }
 
 /* Takes up one run of a snapshot. */
-static void take_run_of_snapshot(struct run_model *model, struct val run)
+static void take_run(struct run_model *model, struct val run)
 {
-    struct val tasks = val_find(run, STR("task_runs"));
-    struct str id = text_of(run, "id");
-    struct val parent = val_find(run, STR("parent"));
-    struct entry *entry = find(model, id, STR_NONE);
-    struct val_iter iter;
+    struct str id = member_text(run, "id");
+    struct val parent = member(run, "parent");
+    struct entry *entry =
+        run_entry(model, id, run, member_text(parent, "run"), member_text(parent, "task"));
+    struct val_iter iter = member_iter(run, "task_runs");
     struct val task;
 
-    if (!entry) {
-        struct entry *above = NULL;
-
-        if (model->root) {
-            above = parent.ptr && val_type(parent) == VAL_MAP
-                        ? find(model, text_of(parent, "run"), text_of(parent, "task"))
-                        : model->root;
-        }
-        {
-            CLEANUP_FREE char *name = xasprintf("%.*s · %.*s", STR_ARGS(text_of(run, "flow")),
-                                                STR_ARGS(text_of(run, "name")));
-
-            entry = add(model, above ? above : model->root, id, STR_NONE, str_of(name));
-        }
-    }
-    set_state(&entry->node, val_find(run, STR("state")), instant(run, "ended"));
-    entry->node.started_us = instant(run, "started");
-    if (!tasks.ptr || val_type(tasks) != VAL_LIST) {
-        return;
-    }
-    iter = val_iter(tasks);
+    set_state(&entry->node, run, member_time(run, "ended"));
+    entry->node.started_us = member_time(run, "started");
+    tell_child(entry);
     while (val_next(&iter, NULL, &task)) {
-        struct entry *line = task_entry(model, id, text_of(task, "name"));
-        struct val map = val_find(task, STR("map"));
-
-        set_state(&line->node, val_find(task, STR("state")), instant(task, "ended"));
-        line->node.started_us = instant(task, "started");
-        if (map.ptr && val_type(map) == VAL_MAP) {
-            line->node.total = (uint32_t)int_of(map, "total", 0);
-            line->node.done = (uint32_t)int_of(map, "done", 0);
-            line->node.bad = (uint32_t)int_of(map, "failed", 0);
-        }
+        take_task(model, id, task);
     }
 }
 
-/* Takes up a snapshot: the run and its subflows' runs. */
-static bool take_snapshot(struct run_model *model, struct val news)
+/* Takes up a snapshot: the run and its subflows' runs, parents before their children. */
+static void take_snapshot(struct run_model *model, struct val news)
 {
-    struct val children = val_find(news, STR("child_runs"));
-    struct val_iter iter;
+    struct val_iter iter = member_iter(news, "child_runs");
     struct val child;
 
-    take_run_of_snapshot(model, news);
-    if (children.ptr && val_type(children) == VAL_LIST) {
-        iter = val_iter(children);
-        while (val_next(&iter, NULL, &child)) {
-            take_run_of_snapshot(model, child);
-        }
+    take_run(model, news);
+    while (val_next(&iter, NULL, &child)) {
+        take_run(model, child);
     }
-    return true;
 }
 
 bool run_model_take(struct run_model *model, struct val news)
 {
-    struct str type = text_of(news, "type");
+    struct str type = member_text(news, "type");
 
     if (str_is(type, "snapshot")) {
-        return take_snapshot(model, news);
+        take_snapshot(model, news);
+        return true;
     }
     if (str_is(type, "flow_run") || str_is(type, "task_run")) {
         return take_state(model, news);
@@ -306,17 +306,31 @@ bool run_model_take(struct run_model *model, struct val news)
     if (str_is(type, "progress")) {
         return take_progress(model, news);
     }
-    return str_is(type, "map") && take_map(model, news);
+    if (str_is(type, "map")) {
+        struct entry *entry =
+            task_entry(model, member_text(news, "run"), member_text(news, "task"));
+
+        if (entry) {
+            set_counts(&entry->node, news, "bad");
+        }
+        return entry != NULL;
+    }
+    return false;
 }
+
+/* ---- looking -------------------------------------------------------------------------------- */
 
 bool run_model_running(const struct run_model *model)
 {
     return model->root && !model->root->node.over;
 }
 
-/* Lists an entry and what is below it, the line of a subflow's run left out. */
+/* Lists an entry and what is below it. */
 static void list_tree(struct run_model *model, const struct entry *entry)
 {
+    if (entry->is_child && entry->node.over && entry->node.good) {
+        return; /* the step's counts tell of it */
+    }
     if (model->count == model->cap) {
         model->cap = model->cap ? model->cap * 2 : 64;
         model->list = xreallocarray(model->list, model->cap, sizeof(*model->list));
@@ -341,7 +355,7 @@ const struct run_node *const *run_model_nodes(struct run_model *model, size_t *r
 
 int run_model_depth(const struct run_model *model, struct val news)
 {
-    const struct entry *entry = find(model, text_of(news, "run"), STR_NONE);
+    const struct entry *entry = find(model, member_text(news, "run"), STR_NONE);
 
     return entry ? entry->node.depth : 0;
 }

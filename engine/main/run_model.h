@@ -18,13 +18,16 @@ struct run_node {
     char *name;
     char *state;        /* "Running" */
     char *text;         /* error or progress text, "" for none */
+    bool begun;         /* not merely Pending */
     bool over;          /* in an end state */
     bool good;          /* of type COMPLETED */
     int depth;          /* 0 for the followed run */
     int64_t started_us; /* 0 before */
     int64_t ended_us;
-    double fraction; /* of progress; negative when unknown */
-    uint32_t total;  /* children of a mapped step; 0 for others */
+    int64_t due_us;     /* when the next attempt begins; 0 for none */
+    int64_t attempt;    /* 0 before the first */
+    double fraction;    /* of progress; negative when unknown */
+    uint32_t total;     /* children of a mapped step; 0 for others */
     uint32_t done;
     uint32_t bad;
 };
@@ -37,7 +40,8 @@ struct run_model *run_model_free(struct run_model *model);
 bool run_model_take(struct run_model *model, struct val news);
 /* True when something is running. */
 bool run_model_running(const struct run_model *model);
-/* All nodes in the order of the tree; borrowed until the next call. */
+/* All nodes in the order of the tree, without children of mapped steps that have completed; borrowed
+ * until the next call. */
 const struct run_node *const *run_model_nodes(struct run_model *model, size_t *ret_count);
 /* How deep below the followed run the run that <news> is about lies. */
 int run_model_depth(const struct run_model *model, struct val news);

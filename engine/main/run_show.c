@@ -106,6 +106,11 @@ static void put_title(const struct cli *cli, struct val object, struct str what,
     buf_put_byte(out, '\n');
 }
 
+void run_show_title(const struct cli *cli, struct val run, struct buf *out)
+{
+    put_title(cli, run, member_text(run, "flow"), member_text(run, "name"), out);
+}
+
 /* "  created   2026-11-21 20:27:47 (3 min ago)" */
 static void put_instant(const struct cli *cli, struct val object, const char *key, struct buf *out)
 {
@@ -256,7 +261,7 @@ void run_show_one(const struct cli *cli, struct val run, struct buf *out)
     CLEANUP_BUF struct buf tags = BUF_INIT(SHOW_MAX);
     struct val tag;
 
-    put_title(cli, run, member_text(run, "flow"), member_text(run, "name"), out);
+    run_show_title(cli, run, out);
     put_error(cli, run, out);
     show_fact(out, cli, "id", member_text(run, "id"));
     if (parent.ptr) {

@@ -14,6 +14,9 @@
 void run_show_list(const struct cli *cli, struct val answer, struct buf *out);
 void run_show_one(const struct cli *cli, struct val run, struct buf *out);
 
+/* The first line about a flow run: "✓ Completed  train (perky-eel) in 4.2 s". */
+void run_show_title(const struct cli *cli, struct val run, struct buf *out);
+
 /* GET /task-runs, GET .../task-runs and GET .../task-runs/{task}. */
 void run_show_tasks(const struct cli *cli, struct val answer, struct buf *out);
 void run_show_task(const struct cli *cli, struct val task, struct buf *out);

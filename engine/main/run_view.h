@@ -21,6 +21,9 @@ struct run_view *run_view_free(struct run_view *view);
 /* Takes up one object of a followed run (see api.h) and shows what follows from it. */
 void run_view_take(struct run_view *view, struct val news);
 
+/* Shows a sentence of this program's own. */
+void run_view_say(struct run_view *view, const char *text);
+
 /* Draws the live tree again, as time has passed. */
 void run_view_tick(struct run_view *view);
 

@@ -54,6 +54,13 @@ const char *term_state_sign(struct str state)
     return "○";
 }
 
+/* True for characters that turn the direction of what follows, so that it reads as something else. */
+static bool turns_text(wchar_t character)
+{
+    return (character >= 0x202a && character <= 0x202e) ||
+           (character >= 0x2066 && character <= 0x2069);
+}
+
 /* Reads one character: its bytes and columns; control characters have -1 columns. */
 static size_t next_char(struct str text, int *ret_columns)
 {
@@ -62,14 +69,14 @@ static size_t next_char(struct str text, int *ret_columns)
     size_t len = mbrtowc(&character, text.ptr, text.len, &state);
 
     if (len == (size_t)-1 || len == (size_t)-2 || len == 0) {
-        *ret_columns = (unsigned char)text.ptr[0] >= 0x80 ? 1 : -1;
+        *ret_columns = -1;
         len = 1;
         while (len < text.len && ((unsigned char)text.ptr[len] & 0xc0) == 0x80) {
-            len++; /* in the C locale: a character of UTF-8 counts as one column */
+            len++; /* what is not UTF-8 becomes one sign per character, not per byte */
         }
         return len;
     }
-    *ret_columns = wcwidth(character);
+    *ret_columns = turns_text(character) ? -1 : wcwidth(character);
     return len;
 }
 
