@@ -1,10 +1,11 @@
 /*
  * Followers: see api.h. The order of beginnings decides that nothing is missed:
  *
- *     subscribe to news  ->  snapshot  ->  stored log lines  ->  news
+ *     subscribe to news  ->  settle  ->  snapshot  ->  stored log lines  ->  news
  *
- * What happens in between is in the snapshot and in the news; a follower remembers what it has told
- * and leaves repetitions out. Each struct belongs to one reader; only its wake function is called
+ * News are made when something is decided, if somebody listens, and the store shows it a moment
+ * later: settling in between puts what was decided too early for the news into the snapshot. What
+ * is in both is left out: a follower remembers what it has told. Each struct belongs to one reader; only its wake function is called
  * from elsewhere.
  */
 #include <pthread.h>
@@ -322,9 +323,12 @@ static enum api_follow_answer next_snapshot(struct api_follow *follow, struct bu
     struct engine *engine = api_engine(follow->api);
     CLEANUP_BUF struct buf numbers = BUF_INIT(2 * sizeof(uint64_t) * API_FOLLOW_TASKS_MAX);
     enum state state;
-    int err = snapshot_take(engine_store(engine), api_pinned(follow->api), follow->number, out,
-                            &numbers, &state, &follow->why);
+    int err = engine_settle(engine);
 
+    if (err == 0) {
+        err = snapshot_take(engine_store(engine), api_pinned(follow->api), follow->number, out,
+                            &numbers, &state, &follow->why);
+    }
     if (err) {
         if (!follow->why.text[0]) {
             err_set(&follow->why, err, "The run can not be read: %s.", err_sentence(err));

@@ -35,12 +35,18 @@ static int open_dir(const char *home, int *ret_fd)
     return 0;
 }
 
-/* The socket's address below the directory's descriptor. */
+/* The socket's path below the directory's descriptor. */
+static void path_below(int dir, char ret_path[SOCKET_PATH_SIZE])
+{
+    snprintf(ret_path, SOCKET_PATH_SIZE, "/proc/self/fd/%d/" SOCKET_NAME, dir);
+}
+
+/* The socket's address, which holds that path. */
 static struct sockaddr_un address_below(int dir)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
 
-    snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/" SOCKET_NAME, dir);
+    path_below(dir, address.sun_path);
     return address;
 }
 
@@ -165,5 +171,23 @@ int socket_connect(const char *home, int *ret_fd, struct err_text *reterr_why)
     }
     *ret_fd = fd;
     fd = -1;
+    return 0;
+}
+
+int socket_path(const char *home, int *ret_dir, char ret_path[SOCKET_PATH_SIZE],
+                struct err_text *reterr_why)
+{
+    CLEANUP_CLOSE int probe = -1;
+    int err = socket_connect(home, &probe, reterr_why);
+
+    if (err) {
+        return err;
+    }
+    err = open_dir(home, ret_dir);
+    if (err) {
+        return err_set(reterr_why, ERR_UNAVAILABLE, "%s/" RUN_DIR " can not be opened: %s.", home,
+                       strerror(-err));
+    }
+    path_below(*ret_dir, ret_path);
     return 0;
 }

@@ -71,6 +71,13 @@ int engine_scan_plugins(struct engine *engine, struct err_text *reterr_why)
     return mail_send(engine, &mail);
 }
 
+int engine_settle(struct engine *engine)
+{
+    struct mail mail = {.type = MAIL_SETTLE};
+
+    return mail_send(engine, &mail);
+}
+
 void engine_drain_notifications(struct engine *engine, uint64_t run)
 {
     struct mail mail = {.type = MAIL_DRAIN, .run = run};
@@ -152,6 +159,9 @@ static void answer(struct engine *engine, struct mail *mail)
         return;
     case MAIL_CACHE_REMOVE:
         cache_removal(engine, mail);
+        return;
+    case MAIL_SETTLE:
+        loop_effect(engine, EFFECT_REPLY, 0)->mail = mail;
         return;
     case MAIL_STOP:
         engine->stopping = true;

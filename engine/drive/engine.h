@@ -79,6 +79,10 @@ int engine_delete(struct engine *engine, uint64_t run, struct err_text *reterr_w
 /* Looks at the plugin directories again. Errors of catalogue_scan(). */
 int engine_scan_plugins(struct engine *engine, struct err_text *reterr_why);
 
+/* Returns when all that was decided before the call is durable: who subscribes to news, settles and
+ * then reads the store misses nothing. Errors of the store. */
+int engine_settle(struct engine *engine);
+
 /* Blocks until every notification of <run> has had its first attempt, which ends by itself within a
  * minute and some seconds. */
 void engine_drain_notifications(struct engine *engine, uint64_t run);

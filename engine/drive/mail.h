@@ -17,6 +17,7 @@ enum mail_type {
     MAIL_DRAIN,
     MAIL_SCAN,
     MAIL_CACHE_REMOVE,
+    MAIL_SETTLE,
     MAIL_STOP,
 };
 
