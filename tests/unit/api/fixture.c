@@ -183,9 +183,8 @@ const char *fixture_wait(struct fixture *fixture, const char *run)
     struct err_text why = {""};
     const char *state = NULL;
 
-    cr_assert_eq(
-        api_follow_new(fixture->api, str_of(run), false, NULL, NULL, &follow, &why), 0, "%s",
-        why.text);
+    cr_assert_eq(api_follow_new(fixture->api, str_of(run), false, NULL, NULL, &follow, &why), 0,
+                 "%s", why.text);
     while (!state && api_follow_next(follow, -1, &news) == API_FOLLOW_NEWS) {
         struct val value = {news.data, news.len};
 

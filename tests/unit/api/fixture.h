@@ -27,8 +27,8 @@ void fixture_restart(struct fixture *fixture);
 void fixture_notify(struct fixture *fixture, const char *type);
 
 /*
- * Sends a request (<body> is JSON or NULL) and expects <status>. The answer must have the shape that
- * its route promises. Returns its value, borrowed until the next request; VAL_NONE for none.
+ * Sends a request (<body> is JSON or NULL) and expects <status>. The answer must have the shape
+ * that its route promises. Returns its value, borrowed until the next request; VAL_NONE for none.
  */
 struct val fixture_ask(struct fixture *fixture, const char *method, const char *target,
                        const char *body, int status);

@@ -77,8 +77,7 @@ Test(api_runs, a_body_with_an_unknown_member_is_refused_with_a_suggestion)
 Test(api_runs, malformed_json_is_refused_with_its_place)
 {
     fixture_ask(&fixture, "POST", "/flow-runs", "{\"flow_text\":\n  nonsense}", 400);
-    cr_assert(strstr(fixture_detail(&fixture), "line 2, column "), "%s",
-              fixture_detail(&fixture));
+    cr_assert(strstr(fixture_detail(&fixture), "line 2, column "), "%s", fixture_detail(&fixture));
 }
 
 Test(api_runs, a_submission_without_body_is_refused)
@@ -206,12 +205,23 @@ Test(api_runs, every_filter_leaves_out_what_does_not_fit)
         const char *query;
         uint32_t count;
     } cases[] = {
-        {"state=Completed", 2},        {"state=completed", 2},         {"state=FAILED", 1},
-        {"state=TimedOut", 0},         {"state=RUNNING", 0},           {"flow=greeting", 2},
-        {"flow=greetin", 0},           {"tag=red", 1},                 {"tag=re", 0},
-        {"name=special", 1},           {"name=none", 0},               {"flow=greeting&tag=red", 1},
-        {"flow=broken&tag=red", 0},    {"state=FAILED&flow=broken", 1}, {"top=1", 3},
-        {"state=FAILED&flow=greeting", 0}, {"", 3},
+        {"state=Completed", 2},
+        {"state=completed", 2},
+        {"state=FAILED", 1},
+        {"state=TimedOut", 0},
+        {"state=RUNNING", 0},
+        {"flow=greeting", 2},
+        {"flow=greetin", 0},
+        {"tag=red", 1},
+        {"tag=re", 0},
+        {"name=special", 1},
+        {"name=none", 0},
+        {"flow=greeting&tag=red", 1},
+        {"flow=broken&tag=red", 0},
+        {"state=FAILED&flow=broken", 1},
+        {"top=1", 3},
+        {"state=FAILED&flow=greeting", 0},
+        {"", 3},
     };
 
     fixture_run(&fixture, flow_hello, ", \"name\": \"special\"");
@@ -350,6 +360,6 @@ Test(api_runs, answers_are_the_same_after_a_restart)
     const char *id = fixture_run(&fixture, flow_hello, "");
 
     fixture_restart(&fixture);
-    cr_assert_str_eq(
-        text_at(fixture_get(&fixture, format("/flow-runs/%s", id)), "result"), "Hello, world!");
+    cr_assert_str_eq(text_at(fixture_get(&fixture, format("/flow-runs/%s", id)), "result"),
+                     "Hello, world!");
 }
