@@ -8,7 +8,8 @@
  *   leat host --evaluator --blobs DIR                serve evaluations
  * Descriptors: 1 and 2 write ends of the output pipes, 3 data channel, 4 control channel, 5 and 6 read
  * ends of the pipes of 1 and 2 (so that the output of a call is drained before its result is sent; the
- * engine keeps duplicates for what remains after a death). --describe has only 1, 2 and 3.
+ * engine keeps duplicates for what remains after a death), 7 the black box of host_box.h. --describe has
+ * only 1, 2 and 3.
  */
 #ifndef WORK_HOST_H
 #define WORK_HOST_H
@@ -18,7 +19,8 @@ enum host_fd {
     HOST_FD_CONTROL = 4,
     HOST_FD_STDOUT = 5,
     HOST_FD_STDERR = 6,
-    HOST_FD_COUNT = 7,
+    HOST_FD_BOX = 7,
+    HOST_FD_COUNT = 8,
 };
 
 enum {

@@ -15,7 +15,10 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -25,15 +28,16 @@
 #include "base/mem.h"
 #include "work/capture.h"
 #include "work/host.h"
+#include "work/host_box.h"
 #include "work/pool.h"
 
 enum { LISTEN_CONTROL, LISTEN_WAKE, LISTEN_STDOUT, LISTEN_STDERR, LISTEN_COUNT };
-enum { PIPE_READ_SIZE = 16 * 1024 };
 
 struct output {
     struct host_io *io;
     struct capture capture;
     int fd; /* -1 for log() */
+    struct host_box_stream *box; /* NULL for log() */
     enum pool_stream stream;
     int32_t level;
 };
@@ -57,6 +61,7 @@ struct host_io {
 };
 
 static bool prepare_fds(void);
+static bool open_box(struct host_io *io);
 static bool start_thread(struct host_io *io);
 static void *listen_thread(void *user);
 static int listen_timeout_ms(struct host_io *io);
@@ -65,6 +70,8 @@ static void obey(struct host_io *io, const struct frame *frame);
 static void begin_cancel(struct host_io *io);
 static void answer(const struct frame *frame);
 static bool read_pipe(struct host_io *io, struct output *output, size_t max);
+static size_t announce(struct output *output);
+static void keep_partial(struct output *output);
 static void emit_line(void *user, struct str line);
 static void put_progress(struct host_io *io);
 static void write_out(struct host_io *io);
@@ -90,7 +97,7 @@ struct host_io *host_io_new(void)
     for (unsigned i = 0; i < 3; i++) {
         io->outputs[i].io = io;
     }
-    if (io->wake_fd < 0 || !start_thread(io)) {
+    if (io->wake_fd < 0 || !open_box(io) || !start_thread(io)) {
         free(io);
         return NULL;
     }
@@ -111,6 +118,20 @@ static bool prepare_fds(void)
             return false;
         }
     }
+    return true;
+}
+
+/* Maps the black box; false when it is not there. */
+static bool open_box(struct host_io *io)
+{
+    struct host_box *box = mmap(NULL, sizeof(*box), PROT_READ | PROT_WRITE, MAP_SHARED,
+                                HOST_FD_BOX, 0);
+
+    if (box == MAP_FAILED) {
+        return false;
+    }
+    io->outputs[POOL_STREAM_STDOUT].box = &box->streams[0];
+    io->outputs[POOL_STREAM_STDERR].box = &box->streams[1];
     return true;
 }
 
@@ -162,7 +183,7 @@ static void *listen_thread(void *user)
             }
             pthread_mutex_lock(&io->lock);
             bool open = read_pipe(io, &io->outputs[POOL_STREAM_STDOUT + i - LISTEN_STDOUT],
-                                  PIPE_READ_SIZE);
+                                  HOST_BOX_RAW_MAX);
             write_out(io);
             pthread_mutex_unlock(&io->lock);
             polls[i].fd = open ? polls[i].fd : -1;
@@ -317,7 +338,10 @@ int host_io_end(struct host_io *io, const struct frame *result)
         if (some && polls[i].revents) {
             read_pipe(io, output, HOST_IO_DRAIN_MAX);
         }
-        capture_flush(&output->capture, emit_line, output);
+        if (output->capture.len > 0) {
+            capture_flush(&output->capture, emit_line, output);
+        }
+        output->box->partial_len = 0;
     }
     if (io->progress_held) {
         put_progress(io);
@@ -334,24 +358,54 @@ int host_io_end(struct host_io *io, const struct frame *result)
 /* Reads what is in a pipe, up to <max>, into frames; false at its end. The lock is held. */
 static bool read_pipe(struct host_io *io, struct output *output, size_t max)
 {
-    char bytes[PIPE_READ_SIZE];
+    struct host_box_stream *box = output->box;
 
     for (size_t total = 0; total < max;) {
-        ssize_t len = read(output->fd, bytes, sizeof(bytes));
+        size_t expected = announce(output);
+        ssize_t len = read(output->fd, box->raw, expected);
+        if (len <= 0) {
+            box->raw_len = 0;
+        }
         if (len < 0 && errno == EINTR) {
             continue;
         }
         if (len <= 0) {
             return len < 0 && errno == EAGAIN;
         }
-        capture_feed(&output->capture, bytes, (size_t)len, emit_line, output);
+        capture_feed(&output->capture, box->raw, (size_t)len, emit_line, output);
         write_out(io);
+        keep_partial(output);
         total += (size_t)len;
-        if ((size_t)len < sizeof(bytes)) {
+        if ((size_t)len < sizeof(box->raw)) {
             return true;
         }
     }
     return true;
+}
+
+/* Tells the black box how many bytes the next read() will take out of the pipe. */
+static size_t announce(struct output *output)
+{
+    struct host_box_stream *box = output->box;
+    int there = 0;
+
+    if (ioctl(output->fd, FIONREAD, &there) || there < 1) {
+        there = 1; /* The end of the pipe, or an error, which read() tells. */
+    }
+    size_t expected = (size_t)there < sizeof(box->raw) ? (size_t)there : sizeof(box->raw);
+    memset(box->raw, 0, expected);
+    box->raw_len = (uint32_t)expected;
+    return expected;
+}
+
+/* Everything but the line that has begun is on its way. The lock is held. */
+static void keep_partial(struct output *output)
+{
+    struct host_box_stream *box = output->box;
+
+    memcpy(box->partial, output->capture.line, output->capture.len);
+    box->partial_len = (uint32_t)output->capture.len;
+    box->raw_len = 0;
 }
 
 /* One line becomes one frame. The lock is held. */

@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include "base/must.h"
 #include "work/capture.h"
 #include "work/host.h"
+#include "work/host_box.h"
 
 enum { PROC_MAGIC = 0x70726f63, SET_MAGIC = 0x70736574 };
 
@@ -37,6 +39,7 @@ struct proc {
     uint64_t id;
     struct channel channels[CHANNELS];
     int output[2]; /* reading ends of stdout and stderr */
+    int box;
     struct buf out;
     size_t out_sent; /* bytes of `out` that are written */
     size_t frame_max;
@@ -72,6 +75,7 @@ struct plumbing {
     int control[2];
     int out[2]; /* reading, writing end */
     int err[2];
+    int box;
 };
 
 static int plumb(struct plumbing *plumbing, struct err_text *reterr_why);
@@ -86,6 +90,7 @@ static void end_channel(struct proc *proc, struct channel *channel, const char *
 static void on_reports(uv_poll_t *poll, int status, int events);
 static void end_proc(struct proc *proc, const struct spawner_report *report);
 static void read_last_words(struct proc *proc, enum pool_stream stream, int fd);
+static bool is_zero(const char *bytes, size_t len);
 static void on_last_line(void *user, struct str line);
 static void lose(struct proc_set *set);
 static void flush(struct proc *proc);
@@ -167,6 +172,7 @@ int proc_start(struct proc_set *set, const char *const *argv, size_t frame_max,
     proc->channels[CHANNEL_CONTROL].fd = plumbing.control[0];
     proc->output[0] = plumbing.out[0];
     proc->output[1] = plumbing.err[0];
+    proc->box = plumbing.box;
     buf_init(&proc->out, PROC_OUT_MAX);
 
     err = start(proc, argv, &plumbing, reterr_why);
@@ -179,6 +185,7 @@ int proc_start(struct proc_set *set, const char *const *argv, size_t frame_max,
         close(plumbing.control[0]);
         close(plumbing.out[0]);
         close(plumbing.err[0]);
+        close(plumbing.box);
         free(proc);
         return err;
     }
@@ -195,8 +202,10 @@ int proc_start(struct proc_set *set, const char *const *argv, size_t frame_max,
 /* Makes the channels and pipes; all or nothing. */
 static int plumb(struct plumbing *plumbing, struct err_text *reterr_why)
 {
-    *plumbing = (struct plumbing){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}};
-    bool made = socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plumbing->data) == 0 &&
+    *plumbing = (struct plumbing){{-1, -1}, {-1, -1}, {-1, -1}, {-1, -1}, -1};
+    plumbing->box = memfd_create("leat-black-box", MFD_CLOEXEC);
+    bool made = plumbing->box >= 0 && ftruncate(plumbing->box, sizeof(struct host_box)) == 0 &&
+                socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plumbing->data) == 0 &&
                 socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, plumbing->control) == 0 &&
                 pipe2(plumbing->out, O_CLOEXEC) == 0 && pipe2(plumbing->err, O_CLOEXEC) == 0 &&
                 fcntl(plumbing->out[0], F_SETFL, O_NONBLOCK) == 0 &&
@@ -209,6 +218,7 @@ static int plumb(struct plumbing *plumbing, struct err_text *reterr_why)
     unplumb(plumbing->control);
     unplumb(plumbing->out);
     unplumb(plumbing->err);
+    mem_cleanup_close(&plumbing->box);
     return err_set(reterr_why, err, "no descriptors for a host process: %s", strerror(-err));
 }
 
@@ -231,6 +241,7 @@ static int start(struct proc *proc, const char *const *argv, const struct plumbi
         [HOST_FD_CONTROL] = plumbing->control[1],
         [HOST_FD_STDOUT] = plumbing->out[0],
         [HOST_FD_STDERR] = plumbing->err[0],
+        [HOST_FD_BOX] = plumbing->box,
     };
     struct spawner_request request = {
         .id = proc->id,
@@ -311,6 +322,7 @@ static void on_proc_closed(uv_handle_t *handle)
         frame_reader_done(&proc->channels[i].reader);
         close(proc->output[i]);
     }
+    close(proc->box);
     buf_done(&proc->out);
     proc->magic = 0;
     free(proc);
@@ -447,14 +459,25 @@ struct last_words {
     enum pool_stream stream;
 };
 
-/* Lines that still stand in a pipe. Never waits: others may hold the pipe open. */
+/* Lines that the process has not sent: from its black box, then from the pipe. Never waits: others
+ * may hold the pipe open. */
 static void read_last_words(struct proc *proc, enum pool_stream stream, int fd)
 {
     struct last_words words = {proc, stream};
     struct capture *capture = xcalloc(1, sizeof(*capture));
+    struct host_box_stream *box = xcalloc(1, sizeof(*box));
+    size_t index = stream - POOL_STREAM_STDOUT;
     char bytes[16 * 1024];
 
     capture_begin(capture);
+    off_t offset = (off_t)(offsetof(struct host_box, streams) + index * sizeof(*box));
+    if (pread(proc->box, box, sizeof(*box), offset) == sizeof(*box) &&
+        box->partial_len <= sizeof(box->partial) && box->raw_len <= sizeof(box->raw)) {
+        capture_feed(capture, box->partial, box->partial_len, on_last_line, &words);
+        if (!is_zero(box->raw, box->raw_len)) {
+            capture_feed(capture, box->raw, box->raw_len, on_last_line, &words);
+        }
+    }
     for (size_t total = 0; total < PROC_POST_MORTEM_MAX;) {
         ssize_t len = read(fd, bytes, sizeof(bytes));
         if (len < 0 && errno == EINTR) {
@@ -467,7 +490,19 @@ static void read_last_words(struct proc *proc, enum pool_stream stream, int fd)
         total += (size_t)len;
     }
     capture_flush(capture, on_last_line, &words);
+    free(box);
     free(capture);
+}
+
+/* True when there is nothing but zeros. */
+static bool is_zero(const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (bytes[i]) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* capture: one line. */

@@ -256,7 +256,10 @@ static void on_log(void *user, const struct pool_log *log)
     struct kit *kit = user;
 
     cr_assert(str_utf8_ok(log->text));
-    kit->logs = xreallocarray(kit->logs, kit->logs_count + 1, sizeof(kit->logs[0]));
+    if ((kit->logs_count & (kit->logs_count - 1)) == 0) {
+        size_t cap = kit->logs_count ? 2 * kit->logs_count : 1;
+        kit->logs = xreallocarray(kit->logs, cap, sizeof(kit->logs[0]));
+    }
     kit->logs[kit->logs_count++] = (struct kit_log){
         .call_id = log->call_id,
         .level = log->level,
