@@ -32,6 +32,7 @@ struct client_follow {
     struct client *client;
     struct api_follow *follow;
     struct http_stream *stream;
+    bool ended; /* the run's last news has come */
 };
 
 /* What an answer from the wire may hold: everything the engine can make. */
