@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/http.h"
 #include "base/mem.h"
@@ -17,7 +18,12 @@
 #include "value/json.h"
 #include "work/spawner.h"
 
-enum { BODY_MAX = 256 * 1024 * 1024, EVENT_MAX = 64 * 1024 * 1024 };
+enum {
+    BODY_MAX = 256 * 1024 * 1024,
+    EVENT_MAX = 64 * 1024 * 1024,
+    BUSY_MS = 5000, /* how long another process may look at the store */
+    BUSY_STEP_MS = 20,
+};
 
 struct client {
     const char *home;
@@ -85,11 +91,38 @@ static bool load_config(struct cli *cli, struct client *client)
     return false;
 }
 
+/* Waits a moment for another process to end. */
+static void pause_ms(long ms)
+{
+    struct timespec time = {.tv_nsec = ms * 1000000};
+
+    nanosleep(&time, NULL);
+}
+
+/* Finds an engine or becomes one. A process that only looks holds the store for some milliseconds and
+ * can not be talked to, so a busy store without a socket is worth waiting for. */
+static int connect_or_start(struct client *client, enum client_mode mode,
+                            struct err_text *reterr_why)
+{
+    int err = ERR_STORE_BUSY;
+
+    for (int waited_ms = 0; err == ERR_STORE_BUSY && waited_ms < BUSY_MS;
+         waited_ms += BUSY_STEP_MS) {
+        if (waited_ms > 0) {
+            pause_ms(BUSY_STEP_MS);
+        }
+        if (open_http(client)) {
+            return 0;
+        }
+        err = open_engine(client, mode, reterr_why);
+    }
+    return err;
+}
+
 int client_open(struct cli *cli, enum client_mode mode)
 {
     struct client *client;
     struct err_text why;
-    int err;
 
     if (cli->client) {
         return CLI_OK;
@@ -103,11 +136,8 @@ int client_open(struct cli *cli, enum client_mode mode)
     if (!load_config(cli, client)) {
         return CLI_USAGE;
     }
-    err = open_engine(client, mode, &why);
-    if (err == ERR_STORE_BUSY && open_http(client)) {
-        return CLI_OK; /* an engine started between our two looks */
-    }
-    return err ? cli_error(CLI_NO_ENGINE, "%s", why.text) : CLI_OK;
+    return connect_or_start(client, mode, &why) == 0 ? CLI_OK
+                                                     : cli_error(CLI_NO_ENGINE, "%s", why.text);
 }
 
 struct client *client_close(struct client *client)
@@ -291,8 +321,12 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
     }
     if (got == 1 &&
         json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value, &why) == 0) {
+        follow->ended = str_is(
+            val_str(val_find((struct val){ret_value->data, ret_value->len}, STR("type"))), "end");
         return API_FOLLOW_NEWS;
     }
-    cli_error(CLI_NO_ENGINE, "the run can not be followed any more: %s", why.text);
+    if (!follow->ended) {
+        cli_error(CLI_NO_ENGINE, "the run can not be followed any more: %s", why.text);
+    }
     return API_FOLLOW_OVER;
 }
