@@ -20,10 +20,11 @@ enum {
 };
 
 /*
- * Runs `leat host --describe <copy_path>` and appends what it answers (not scanned) to <ret_msgpack>,
- * whose maximum must be at least DESCRIBE_BYTES_MAX. <spawner_user> is the struct spawner (a void
- * pointer so that this function fits the catalogue's callback). ERR_PLUGIN_REFUSED with a sentence that
- * has the child's signal, exit code or last words; ERR_TIMEOUT; ERR_UNAVAILABLE without a spawner.
+ * Runs `leat host --describe <copy_path>` and appends what it answers (not scanned) to
+ * <ret_msgpack>, whose maximum must be at least DESCRIBE_BYTES_MAX. <spawner_user> is the struct
+ * spawner (a void pointer so that this function fits the catalogue's callback). ERR_PLUGIN_REFUSED
+ * with a sentence that has the child's signal, exit code or last words; ERR_TIMEOUT;
+ * ERR_UNAVAILABLE without a spawner.
  */
 int describe_plugin(void *spawner_user, const char *copy_path, struct buf *ret_msgpack,
                     struct err_text *reterr_why);

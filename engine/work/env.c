@@ -56,8 +56,7 @@ static void add(struct env *env, const char *name)
 {
     const char *value = getenv(name);
 
-    if (!value || strncmp(name, "LD_", 3) == 0 || has(env, name) ||
-        env->count == SPAWNER_ENV_MAX) {
+    if (!value || strncmp(name, "LD_", 3) == 0 || has(env, name) || env->count == SPAWNER_ENV_MAX) {
         return;
     }
     env->texts[env->count++] = xasprintf("%s=%s", name, value);

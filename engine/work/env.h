@@ -6,8 +6,8 @@
 
 struct env;
 
-/* PATH, LANG, LC_ALL, TZ, HOME, TMPDIR and <names> (NULL-terminated; NULL for none) with the values they
- * have in this process now; never names that steer the dynamic loader. */
+/* PATH, LANG, LC_ALL, TZ, HOME, TMPDIR and <names> (NULL-terminated; NULL for none) with the values
+ * they have in this process now; never names that steer the dynamic loader. */
 struct env *env_new(const char *const *names);
 /* NULL is allowed; returns NULL. */
 struct env *env_free(struct env *env);

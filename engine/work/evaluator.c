@@ -96,8 +96,7 @@ void evaluator_run(struct evaluator *evaluator, const struct frame_eval *frame)
         reply.eval_result.code = str_of(code_of(err));
         reply.eval_result.text = str_of(why.text);
     } else {
-        reply.eval_result.results =
-            (struct val){evaluator->results.data, evaluator->results.len};
+        reply.eval_result.results = (struct val){evaluator->results.data, evaluator->results.len};
     }
     host_io_end(evaluator->io, NULL);
     if (host_io_send(evaluator->io, &reply, FRAME_EVAL_MAX)) {

@@ -1,9 +1,9 @@
 /*
- * The evaluator mode of `leat host`: does the jobs of value/eval.h in a process of its own, where an
- * endless or greedy expression harms nobody.
+ * The evaluator mode of `leat host`: does the jobs of value/eval.h in a process of its own, where
+ * an endless or greedy expression harms nobody.
  *
- * Programs are remembered by hash. When the EVALUATOR_PROGRAMS_MAX + 1st arrives, all are forgotten;
- * the pool counts in the same way and sends the texts again when they are needed.
+ * Programs are remembered by hash. When the EVALUATOR_PROGRAMS_MAX + 1st arrives, all are
+ * forgotten; the pool counts in the same way and sends the texts again when they are needed.
  */
 #ifndef WORK_EVALUATOR_H
 #define WORK_EVALUATOR_H

@@ -1,8 +1,8 @@
 /*
  * The spawner's process: waits for requests and for ends of children, nothing else.
  *
- * It is a subreaper: when a host has died, everything the host left behind (whatever sessions it hid in)
- * becomes a child of this process, is seen in the kernel's list of children, and killed.
+ * It is a subreaper: when a host has died, everything the host left behind (whatever sessions it
+ * hid in) becomes a child of this process, is seen in the kernel's list of children, and killed.
  */
 #include "work/forker.h"
 
@@ -249,8 +249,8 @@ _Noreturn static void run_child(const struct start *start, pid_t forker_pid)
     execve(start->exe, start->argv, start->envp);
 
     char text[512];
-    int len = snprintf(text, sizeof(text), "cannot execute %.300s: %s\n", start->exe,
-                       strerror(errno));
+    int len =
+        snprintf(text, sizeof(text), "cannot execute %.300s: %s\n", start->exe, strerror(errno));
     ssize_t written = write(STDERR_FILENO, text, (size_t)len);
     (void)written;
     _exit(127);

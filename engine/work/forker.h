@@ -16,15 +16,15 @@ enum forker_op { FORKER_START = 1, FORKER_KILL = 2 };
 
 struct forker_head {
     uint32_t op;
-    int32_t signal;         /* KILL */
+    int32_t signal; /* KILL */
     uint64_t id;
     uint64_t memory_max;
     uint32_t processes_max;
-    uint32_t fds_count;     /* of the new process */
-    uint32_t fds_null;      /* bit i: descriptor i is /dev/null and is not in the message */
+    uint32_t fds_count; /* of the new process */
+    uint32_t fds_null;  /* bit i: descriptor i is /dev/null and is not in the message */
     uint32_t args_count;
     uint32_t env_count;
-    uint32_t reserved;      /* zero: no byte of the message is left unset */
+    uint32_t reserved; /* zero: no byte of the message is left unset */
 };
 
 /* Serves <socket> until its end of file, then kills everything and exits. The process must be a

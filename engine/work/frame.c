@@ -11,7 +11,7 @@
 #include "value/pack.h"
 
 enum field_kind {
-    FIELD_U64,  /* 0 to INT64_MAX */
+    FIELD_U64, /* 0 to INT64_MAX */
     FIELD_U32,
     FIELD_I64,
     FIELD_I32,
@@ -34,13 +34,15 @@ struct field {
     size_t offset;
 };
 
-#define FIELD(frame_member, field_member, field_kind) \
-    {#field_member, field_kind, offsetof(struct frame, frame_member.field_member)}
+#define FIELD(frame_member, field_member, field_kind)                                \
+    {                                                                                \
+#field_member, field_kind, offsetof(struct frame, frame_member.field_member) \
+    }
 
 static const struct field call_fields[] = {
-    FIELD(call, seq, FIELD_U64),         FIELD(call, kind, FIELD_U32),
-    FIELD(call, type, FIELD_NAME),       FIELD(call, timeout_ms, FIELD_I64),
-    FIELD(call, base_dir, FIELD_PATH),   FIELD(call, facts, FIELD_MAP),
+    FIELD(call, seq, FIELD_U64),       FIELD(call, kind, FIELD_U32),
+    FIELD(call, type, FIELD_NAME),     FIELD(call, timeout_ms, FIELD_I64),
+    FIELD(call, base_dir, FIELD_PATH), FIELD(call, facts, FIELD_MAP),
     FIELD(call, input, FIELD_MAP),
 };
 static const struct field eval_fields[] = {
@@ -59,10 +61,14 @@ static const struct field hello_failed_fields[] = {
     FIELD(hello_failed, text, FIELD_TEXT),
 };
 static const struct field result_fields[] = {
-    FIELD(result, seq, FIELD_U64),          FIELD(result, status, FIELD_I32),
-    FIELD(result, code, FIELD_CODE),        FIELD(result, text, FIELD_TEXT),
-    FIELD(result, retry_after_ms, FIELD_I64), FIELD(result, started_us, FIELD_I64),
-    FIELD(result, duration_us, FIELD_I64),  FIELD(result, result, FIELD_VALUE),
+    FIELD(result, seq, FIELD_U64),
+    FIELD(result, status, FIELD_I32),
+    FIELD(result, code, FIELD_CODE),
+    FIELD(result, text, FIELD_TEXT),
+    FIELD(result, retry_after_ms, FIELD_I64),
+    FIELD(result, started_us, FIELD_I64),
+    FIELD(result, duration_us, FIELD_I64),
+    FIELD(result, result, FIELD_VALUE),
 };
 static const struct field log_fields[] = {
     FIELD(log, seq, FIELD_U64),     FIELD(log, level, FIELD_I32), FIELD(log, stream, FIELD_U32),
@@ -93,7 +99,10 @@ struct shape {
     uint32_t count;
 };
 
-#define SHAPE(name, fields) {name, fields, sizeof(fields) / sizeof(fields[0])}
+#define SHAPE(name, fields)                              \
+    {                                                    \
+        name, fields, sizeof(fields) / sizeof(fields[0]) \
+    }
 
 static const struct shape shapes[] = {
     [FRAME_CALL] = SHAPE("CALL", call_fields),

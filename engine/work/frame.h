@@ -28,9 +28,9 @@
 enum {
     FRAME_WIRE_VERSION = 1,
     FRAME_HEAD_SIZE = 4,
-    FRAME_MAX = (1024 + 64) * 1024,   /* of the msgpack array, tasks */
+    FRAME_MAX = (1024 + 64) * 1024,     /* of the msgpack array, tasks */
     FRAME_EVAL_MAX = 160 * 1024 * 1024, /* of the msgpack array, evaluator */
-    FRAME_TEXT_MAX = 16 * 1024,       /* of a sentence or log line */
+    FRAME_TEXT_MAX = 16 * 1024,         /* of a sentence or log line */
     FRAME_CODE_MAX = 128,
     FRAME_NAME_MAX = 256,
     FRAME_PATH_MAX = 4096,
@@ -95,9 +95,9 @@ struct frame_result {
     struct str code;
     struct str text;
     int64_t retry_after_ms;
-    int64_t started_us;  /* wall clock */
+    int64_t started_us; /* wall clock */
     int64_t duration_us;
-    struct val result;   /* at most VAL_INLINE_MAX bytes; nil unless the status is LEAT_OK */
+    struct val result; /* at most VAL_INLINE_MAX bytes; nil unless the status is LEAT_OK */
 };
 
 struct frame_log {

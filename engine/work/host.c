@@ -41,8 +41,7 @@ static bool parse_options(int argc, char **argv, struct options *ret_options);
 static bool parse_pair(const char *name, const char *value, struct options *options);
 static int describe(const struct options *options);
 static int serve_evaluator(struct host_io *io, struct blob_dir *blobs);
-static int serve_plugin(struct host_io *io, const struct options *options,
-                        struct blob_dir *blobs);
+static int serve_plugin(struct host_io *io, const struct options *options, struct blob_dir *blobs);
 static void send_hello(struct host_io *io, const leat_plugin *plugin, const struct hash *hash);
 static int refuse(struct host_io *io, struct str code, const struct err_text *why);
 static int serve(const struct server *server);
@@ -73,8 +72,7 @@ int host_main(int argc, char **argv)
     if (options.blobs && blob_dir_open_path(options.blobs, &blobs, &why)) {
         return refuse(io, STR("plugin.load"), &why);
     }
-    int code = options.evaluator ? serve_evaluator(io, blobs)
-                                 : serve_plugin(io, &options, blobs);
+    int code = options.evaluator ? serve_evaluator(io, blobs) : serve_plugin(io, &options, blobs);
     fflush(stdout);
     /* Not exit(): handlers of foreign libraries have no say in when this process ends, and the
      * listening thread still uses what would be freed. */
@@ -135,8 +133,8 @@ static int describe(const struct options *options)
     struct err_text why;
     CLEANUP_BUF struct buf out = BUF_INIT(DESCRIPTOR_BYTES_MAX);
 
-    int err = host_load(options->describe, options->has_hash ? &options->hash : NULL, &plugin,
-                        &why);
+    int err =
+        host_load(options->describe, options->has_hash ? &options->hash : NULL, &plugin, &why);
     if (!err) {
         err = descriptor_encode(plugin, &out, &why);
     }
@@ -162,8 +160,7 @@ static int serve_evaluator(struct host_io *io, struct blob_dir *blobs)
 }
 
 /* Loads and opens the plugin, then serves calls until the engine closes the data channel. */
-static int serve_plugin(struct host_io *io, const struct options *options,
-                        struct blob_dir *blobs)
+static int serve_plugin(struct host_io *io, const struct options *options, struct blob_dir *blobs)
 {
     struct server server = {.io = io};
     struct err_text why;

@@ -6,10 +6,10 @@
  *   leat host --plugin COPY --hash HEX --blobs DIR   serve calls
  *   leat host --describe COPY --hash HEX             write the descriptor as msgpack, exit
  *   leat host --evaluator --blobs DIR                serve evaluations
- * Descriptors: 1 and 2 write ends of the output pipes, 3 data channel, 4 control channel, 5 and 6 read
- * ends of the pipes of 1 and 2 (so that the output of a call is drained before its result is sent; the
- * engine keeps duplicates for what remains after a death), 7 the black box of host_box.h. --describe has
- * only 1, 2 and 3.
+ * Descriptors: 1 and 2 write ends of the output pipes, 3 data channel, 4 control channel, 5 and 6
+ * read ends of the pipes of 1 and 2 (so that the output of a call is drained before its result is
+ * sent; the engine keeps duplicates for what remains after a death), 7 the black box of host_box.h.
+ * --describe has only 1, 2 and 3.
  */
 #ifndef WORK_HOST_H
 #define WORK_HOST_H

@@ -2,10 +2,11 @@
  * The black box of a host: output that was read from its pipes but has not been sent yet, in memory
  * that outlives the process. Without it a crash would lose the very lines that explain it.
  *
- * The host's listening thread and main thread write it (host_io.c, under its lock), the engine reads it
- * after the process's death (proc.c) and believes none of the lengths.
+ * The host's listening thread and main thread write it (host_io.c, under its lock), the engine
+ * reads it after the process's death (proc.c) and believes none of the lengths.
  *
- *     raw zeroed, raw_len set -> read() fills raw -> lines sent -> rest copied to partial, raw_len = 0
+ *     raw zeroed, raw_len set -> read() fills raw -> lines sent -> rest copied to partial, raw_len
+ * = 0
  *
  * A process can die inside of read(), so the length is written before it: zeros mean that the bytes
  * are still in the pipe. One that dies between sending and the last step has its bytes shown twice.

@@ -30,10 +30,10 @@ struct host_call {
     struct host_result *result;
     struct arena arena;
     pthread_t thread;
-    void *state;   /* of the plugin */
+    void *state; /* of the plugin */
     bool opened;
     atomic_llong deadline_us; /* monotonic; 0 for none */
-    bool failed;   /* something is wrong with the attempt whatever run() returns */
+    bool failed;              /* something is wrong with the attempt whatever run() returns */
     leat_status failed_status;
     int64_t retry_after_ms;
     char code[LEAT_CODE_MAX + 1];

@@ -235,8 +235,7 @@ static int give_number(uint32_t type, struct val value, void *ret_value)
     return 0;
 }
 
-int host_input_whole(struct host_input *input, struct str *ret_msgpack,
-                     struct err_text *reterr_why)
+int host_input_whole(struct host_input *input, struct str *ret_msgpack, struct err_text *reterr_why)
 {
     static const char empty_map[] = "\x80";
     struct val whole = input->map;

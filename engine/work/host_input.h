@@ -32,7 +32,8 @@ void host_input_end(struct host_input *input);
 
 /*
  * Writes parameter <name> as leat_host.param documents. ERR_INVALID: the plugin misbehaves;
- * others: the engine handed over something unusable, or a large value is gone. Each with a sentence.
+ * others: the engine handed over something unusable, or a large value is gone. Each with a
+ * sentence.
  */
 int host_input_param(struct host_input *input, const char *name, uint32_t type, void *ret_value,
                      struct err_text *reterr_why);

@@ -36,7 +36,7 @@ enum { LISTEN_CONTROL, LISTEN_WAKE, LISTEN_STDOUT, LISTEN_STDERR, LISTEN_COUNT }
 struct output {
     struct host_io *io;
     struct capture capture;
-    int fd; /* -1 for log() */
+    int fd;                      /* -1 for log() */
     struct host_box_stream *box; /* NULL for log() */
     enum pool_stream stream;
     int32_t level;
@@ -90,8 +90,8 @@ struct host_io *host_io_new(void)
     io->cancel_fd = -1;
     io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     io->outputs[POOL_STREAM_LOG] = (struct output){.fd = -1, .stream = POOL_STREAM_LOG};
-    io->outputs[POOL_STREAM_STDOUT] = (struct output){
-        .fd = HOST_FD_STDOUT, .stream = POOL_STREAM_STDOUT, .level = LEAT_LOG_INFO};
+    io->outputs[POOL_STREAM_STDOUT] =
+        (struct output){.fd = HOST_FD_STDOUT, .stream = POOL_STREAM_STDOUT, .level = LEAT_LOG_INFO};
     io->outputs[POOL_STREAM_STDERR] = (struct output){
         .fd = HOST_FD_STDERR, .stream = POOL_STREAM_STDERR, .level = LEAT_LOG_WARNING};
     for (unsigned i = 0; i < 3; i++) {
@@ -124,8 +124,8 @@ static bool prepare_fds(void)
 /* Maps the black box; false when it is not there. */
 static bool open_box(struct host_io *io)
 {
-    struct host_box *box = mmap(NULL, sizeof(*box), PROT_READ | PROT_WRITE, MAP_SHARED,
-                                HOST_FD_BOX, 0);
+    struct host_box *box =
+        mmap(NULL, sizeof(*box), PROT_READ | PROT_WRITE, MAP_SHARED, HOST_FD_BOX, 0);
 
     if (box == MAP_FAILED) {
         return false;

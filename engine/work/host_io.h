@@ -21,7 +21,7 @@
 struct host_io;
 
 enum {
-    HOST_IO_PROGRESS_MS = 100,  /* between two progress frames */
+    HOST_IO_PROGRESS_MS = 100,       /* between two progress frames */
     HOST_IO_DRAIN_MAX = 1024 * 1024, /* bytes of one pipe read at the end of a call */
 };
 
@@ -43,7 +43,8 @@ bool host_io_begin(struct host_io *io, uint64_t seq);
  * ERR_LIMIT when the frame is too large: nothing was sent then but the output. [main] */
 int host_io_end(struct host_io *io, const struct frame *result);
 
-/* One log line (or several, at line ends) of the running call; of the process outside calls. [any] */
+/* One log line (or several, at line ends) of the running call; of the process outside calls. [any]
+ */
 void host_io_log(struct host_io *io, int32_t level, struct str text);
 
 /* Progress of the running call; nothing outside calls. [any] */
@@ -52,7 +53,8 @@ void host_io_progress(struct host_io *io, double fraction, struct str text);
 /* True when the running call should stop. [any] */
 bool host_io_cancelled(struct host_io *io);
 
-/* A descriptor that is readable while the running call should stop; -1 when none can be had. [any] */
+/* A descriptor that is readable while the running call should stop; -1 when none can be had. [any]
+ */
 int host_io_cancel_fd(struct host_io *io);
 
 /* Bytes of the data channel, blocking: as read(), but never fails for a signal. [main] */

@@ -24,8 +24,7 @@ static int check_hash(int memory, const struct hash *expected, const char *path,
                       struct err_text *reterr_why);
 static int link_in(int memory, const char *path, const leat_plugin **ret_plugin,
                    struct err_text *reterr_why);
-static int check_plugin(const leat_plugin *plugin, const char *path,
-                        struct err_text *reterr_why);
+static int check_plugin(const leat_plugin *plugin, const char *path, struct err_text *reterr_why);
 
 int host_load(const char *path, const struct hash *expected, const leat_plugin **ret_plugin,
               struct err_text *reterr_why)
@@ -63,8 +62,7 @@ static int open_copy(const char *path, off_t *ret_size, struct err_text *reterr_
         return err_set(reterr_why, err, "the plugin copy %s can not be opened: %s", path,
                        strerror(-err));
     }
-    if (!S_ISREG(info.st_mode) || info.st_size <= 0 ||
-        info.st_size > CATALOGUE_FILE_SIZE_MAX) {
+    if (!S_ISREG(info.st_mode) || info.st_size <= 0 || info.st_size > CATALOGUE_FILE_SIZE_MAX) {
         close(fd);
         return err_set(reterr_why, ERR_PLUGIN_FORMAT,
                        "the plugin copy %s is not a file of 1 byte to %d MiB", path,

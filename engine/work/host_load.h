@@ -14,9 +14,9 @@
 
 /*
  * Loads <path>, whose content must have the hash <expected> (NULL: any), and gives its descriptor,
- * checked as far as a reader needs (magic, size, ABI major, name and parts there). It stays loaded for good.
- * ERR_CORRUPT, ERR_PLUGIN_FORMAT, ERR_PLUGIN_ABI, ERR_PLUGIN_REFUSED or a negated errno, with a
- * sentence.
+ * checked as far as a reader needs (magic, size, ABI major, name and parts there). It stays loaded
+ * for good. ERR_CORRUPT, ERR_PLUGIN_FORMAT, ERR_PLUGIN_ABI, ERR_PLUGIN_REFUSED or a negated errno,
+ * with a sentence.
  */
 int host_load(const char *path, const struct hash *expected, const leat_plugin **ret_plugin,
               struct err_text *reterr_why);

@@ -1,8 +1,8 @@
 /*
  * Collecting results.
  *
- * The values stand one after the other in one buffer; a repeated key cuts the old value out. With at
- * most LEAT_RESULT_KEYS_MAX entries plain loops are fast enough.
+ * The values stand one after the other in one buffer; a repeated key cuts the old value out. With
+ * at most LEAT_RESULT_KEYS_MAX entries plain loops are fast enough.
  */
 #include "work/host_result.h"
 
@@ -110,8 +110,7 @@ int host_result_put(struct host_result *result, const char *key, const void *byt
 }
 
 /* A usable key that fits what has been handed over so far. */
-static int check_key(const struct host_result *result, const char *key,
-                     struct err_text *reterr_why)
+static int check_key(const struct host_result *result, const char *key, struct err_text *reterr_why)
 {
     if (!key) {
         if (result->count > 0 && !result->whole) {
@@ -130,8 +129,7 @@ static int check_key(const struct host_result *result, const char *key,
         return err_set(reterr_why, ERR_INVALID,
                        "the plugin handed over the keyed result \"%s\" after a whole one", key);
     }
-    if (result->count == LEAT_RESULT_KEYS_MAX &&
-        !find_entry(result, key)) {
+    if (result->count == LEAT_RESULT_KEYS_MAX && !find_entry(result, key)) {
         return err_set(reterr_why, ERR_LIMIT, "the plugin handed over more than %u results",
                        LEAT_RESULT_KEYS_MAX);
     }

@@ -24,8 +24,8 @@ void host_result_begin(struct host_result *result);
 
 /*
  * Takes one value (copied) under <key>, or the whole result with key NULL. ERR_INVALID, ERR_PARSE,
- * ERR_LIMIT: the plugin misbehaves; ERR_STORE_FULL, ERR_IO, ...: the value could not be stored. Each
- * with a sentence.
+ * ERR_LIMIT: the plugin misbehaves; ERR_STORE_FULL, ERR_IO, ...: the value could not be stored.
+ * Each with a sentence.
  */
 int host_result_put(struct host_result *result, const char *key, const void *bytes, size_t len,
                     struct err_text *reterr_why);

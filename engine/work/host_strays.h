@@ -1,8 +1,10 @@
 /*
- * Processes that a part left behind in another session (double fork, setsid): they end with the call.
+ * Processes that a part left behind in another session (double fork, setsid): they end with the
+ * call.
  *
- * The host is their subreaper, so they become its children however they were detached. A helper process
- * that a plugin wants to keep between calls stays in the host's session; that one dies with the host.
+ * The host is their subreaper, so they become its children however they were detached. A helper
+ * process that a plugin wants to keep between calls stays in the host's session; that one dies with
+ * the host.
  */
 #ifndef WORK_HOST_STRAYS_H
 #define WORK_HOST_STRAYS_H

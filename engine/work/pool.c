@@ -2,7 +2,7 @@
  * The pool: life, calls in, outcomes out, time. How many hosts there are is decided in pool_room.c,
  * what happens on one host in pool_host.c, the evaluator is in pool_evals.c.
  */
-#include "work/pool_int.h"
+#include "work/pool.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,12 +10,13 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "work/pool_int.h"
 #include "work/spawner.h"
 
 enum {
     POOL_MAGIC = 0x706f6f6c,
-    LATE_US = 1000 * 1000,   /* a tick this late: the loop was held up, not the hosts */
-    AVERAGE_WEIGHT = 8,      /* of the past in the moving average */
+    LATE_US = 1000 * 1000, /* a tick this late: the loop was held up, not the hosts */
+    AVERAGE_WEIGHT = 8,    /* of the past in the moving average */
 };
 
 static void fill_config(struct pool *pool, const struct pool_config *config);
@@ -58,8 +59,8 @@ int pool_new(struct uv_loop_s *loop, struct spawner *spawner, const struct pool_
     pool->callbacks = *callbacks;
     fill_config(pool, config);
     pool->env = env_new(config->env_names);
-    int err = proc_set_new(loop, spawner, &pool->config, env_list(pool->env), &pool->procs,
-                           reterr_why);
+    int err =
+        proc_set_new(loop, spawner, &pool->config, env_list(pool->env), &pool->procs, reterr_why);
     if (err) {
         env_free(pool->env);
         free(pool->blob_dir);
@@ -327,9 +328,10 @@ static void on_outcome(void *user, struct pool_host *host, const struct pool_out
     plugin->calls++;
     if (begun && outcome->end != POOL_CRASHED) {
         int64_t us = outcome->duration_us < 0 ? 0 : outcome->duration_us;
-        plugin->body_us = plugin->body_us < 0 || us > plugin->body_us * AVERAGE_WEIGHT + POOL_SHORT_US
-                              ? us
-                              : (plugin->body_us * (AVERAGE_WEIGHT - 1) + us) / AVERAGE_WEIGHT;
+        plugin->body_us =
+            plugin->body_us < 0 || us > plugin->body_us * AVERAGE_WEIGHT + POOL_SHORT_US
+                ? us
+                : (plugin->body_us * (AVERAGE_WEIGHT - 1) + us) / AVERAGE_WEIGHT;
     }
     settle(pool, host);
     pool->callbacks.on_result(pool->callbacks.user, outcome);
@@ -354,8 +356,8 @@ static void settle(struct pool *pool, struct pool_host *host)
     if (view->leaving || view->recalling) {
         return;
     }
-    bool used_up = view->calls >= pool->config.calls_per_host ||
-                   age_us >= pool->config.host_age_ms * 1000;
+    bool used_up =
+        view->calls >= pool->config.calls_per_host || age_us >= pool->config.host_age_ms * 1000;
     if (used_up || (view->count == 0 && (view->isolated || view->yielding))) {
         pool_leave(pool, host);
     } else if (view->count == 0) {
@@ -459,8 +461,7 @@ static void on_timer(uv_timer_t *handle)
 }
 
 /* The timer's work for one plugin. */
-static void tick_plugin(struct pool *pool, struct pool_plugin *plugin, int64_t now,
-                        int64_t late_us)
+static void tick_plugin(struct pool *pool, struct pool_plugin *plugin, int64_t now, int64_t late_us)
 {
     bool wants = plugin->wish != 0;
 

@@ -12,8 +12,8 @@
  *     callbacks come from the loop only, and may call every function here except pool_free().
  *
  * Queues of waiting work are core's business. The pool takes calls only while pool_room() says so;
- * it keeps short-bodied calls in flight ahead of a host (prefetch) and takes them back when the call
- * before them turns out to be slow.
+ * it keeps short-bodied calls in flight ahead of a host (prefetch) and takes them back when the
+ * call before them turns out to be slow.
  *
  * One host serves one plugin (content hash). Frames to hosts are collected and written once per
  * loop iteration.
@@ -39,7 +39,7 @@ struct spawner;
 struct uv_loop_s; /* uv_loop_t */
 
 enum {
-    POOL_PREFETCH_MAX = 64,       /* calls in flight on one host, bodies permitting */
+    POOL_PREFETCH_MAX = 64, /* calls in flight on one host, bodies permitting */
     POOL_HOSTS_MAX_DEFAULT = 32,
     POOL_CALLS_PER_HOST_DEFAULT = 100000,
     POOL_HOST_AGE_MS_DEFAULT = 3600 * 1000,
@@ -58,16 +58,16 @@ struct pool_config {
     const char *const *env_names; /* environment names that hosts inherit besides the standard
                                      ones; NULL-terminated */
     unsigned hosts_max;           /* processes at once, the evaluator not counted */
-    unsigned cpus;                /* hosts of one plugin that start without waiting; default: count */
-    uint64_t calls_per_host;      /* a host is replaced after so many calls */
-    int64_t host_age_ms;          /* ... or after this time */
-    int64_t host_idle_ms;         /* an idle host is ended after this time */
-    int64_t start_ms;             /* from process start to hello */
-    int64_t silence_after_ms;     /* a call running longer gets pings; default 10 s */
-    int64_t silence_ms;           /* no sign of life for so long ends the host; default 15 s */
-    uint64_t memory_max;          /* RLIMIT_AS of a host in bytes; default none */
-    uint32_t processes_max;       /* RLIMIT_NPROC (counts per user!); default none */
-    const struct clock *clock;    /* default clock_real; only the monotonic side is read */
+    unsigned cpus;             /* hosts of one plugin that start without waiting; default: count */
+    uint64_t calls_per_host;   /* a host is replaced after so many calls */
+    int64_t host_age_ms;       /* ... or after this time */
+    int64_t host_idle_ms;      /* an idle host is ended after this time */
+    int64_t start_ms;          /* from process start to hello */
+    int64_t silence_after_ms;  /* a call running longer gets pings; default 10 s */
+    int64_t silence_ms;        /* no sign of life for so long ends the host; default 15 s */
+    uint64_t memory_max;       /* RLIMIT_AS of a host in bytes; default none */
+    uint32_t processes_max;    /* RLIMIT_NPROC (counts per user!); default none */
+    const struct clock *clock; /* default clock_real; only the monotonic side is read */
 };
 
 /* How a call ended. */
@@ -104,11 +104,11 @@ enum pool_stream { POOL_STREAM_LOG, POOL_STREAM_STDOUT, POOL_STREAM_STDERR };
 
 /* One line of output, valid UTF-8 without line ends, at most LEAT_TEXT_MAX bytes; borrowed. */
 struct pool_log {
-    uint64_t call_id; /* 0: the host itself, outside calls */
+    uint64_t call_id;           /* 0: the host itself, outside calls */
     struct pool_plugin *plugin; /* NULL for the evaluator */
-    int32_t level;    /* LEAT_LOG_*; stdout is INFO, stderr WARNING */
+    int32_t level;              /* LEAT_LOG_*; stdout is INFO, stderr WARNING */
     enum pool_stream stream;
-    int64_t wall_us;  /* when the host saw it */
+    int64_t wall_us; /* when the host saw it */
     struct str text;
 };
 
@@ -173,16 +173,16 @@ void pool_plugin_set_user(struct pool_plugin *plugin, void *user);
 unsigned pool_room(struct pool *pool, struct pool_plugin *plugin, bool isolated);
 
 struct pool_call {
-    uint64_t id;                /* not 0, unique among the calls in flight */
+    uint64_t id; /* not 0, unique among the calls in flight */
     struct pool_plugin *plugin;
-    uint32_t kind;              /* LEAT_KIND_TASK or LEAT_KIND_NOTIFIER */
-    struct str type;            /* the part, "csv.read" */
-    struct val input;           /* scanned map, parameters bound and coerced */
-    struct val facts;           /* scanned map of strings (see leat_host.fact), or VAL_NONE */
-    struct str base_dir;        /* absolute; where relative paths start. Empty: "/" */
-    int64_t timeout_ms;         /* of the body, from its beginning; -1 for none */
-    int64_t grace_ms;           /* after the timeout, before SIGTERM; -1 for the default */
-    bool isolated;              /* a fresh process for this call alone */
+    uint32_t kind;       /* LEAT_KIND_TASK or LEAT_KIND_NOTIFIER */
+    struct str type;     /* the part, "csv.read" */
+    struct val input;    /* scanned map, parameters bound and coerced */
+    struct val facts;    /* scanned map of strings (see leat_host.fact), or VAL_NONE */
+    struct str base_dir; /* absolute; where relative paths start. Empty: "/" */
+    int64_t timeout_ms;  /* of the body, from its beginning; -1 for none */
+    int64_t grace_ms;    /* after the timeout, before SIGTERM; -1 for the default */
+    bool isolated;       /* a fresh process for this call alone */
 };
 
 /*
@@ -209,9 +209,9 @@ struct pool_eval {
     const struct hash *program; /* identifies <texts>; NULL when there is no expression job */
     const struct str *texts;    /* the expressions of the program, all of them */
     size_t texts_count;
-    struct val jobs;            /* list of at most POOL_EVAL_JOBS_MAX jobs, as value/eval.h has them */
-    struct val scope;           /* map: params, steps, item, ...; VAL_NONE is the empty map */
-    struct str base_dir;        /* where relative file paths of jobs start */
+    struct val jobs;     /* list of at most POOL_EVAL_JOBS_MAX jobs, as value/eval.h has them */
+    struct val scope;    /* map: params, steps, item, ...; VAL_NONE is the empty map */
+    struct str base_dir; /* where relative file paths of jobs start */
 };
 
 /*
@@ -221,12 +221,12 @@ struct pool_eval {
 int pool_eval(struct pool *pool, const struct pool_eval *eval, struct err_text *reterr_why);
 
 struct pool_plugin_stats {
-    unsigned hosts;         /* processes now */
-    unsigned in_flight;     /* calls taken and not ended */
-    uint64_t calls;         /* ended since the start */
-    uint64_t deaths;        /* hosts that died without being asked */
-    uint64_t starts;        /* hosts started */
-    int64_t body_us;        /* moving average of body durations, -1 before the first */
+    unsigned hosts;     /* processes now */
+    unsigned in_flight; /* calls taken and not ended */
+    uint64_t calls;     /* ended since the start */
+    uint64_t deaths;    /* hosts that died without being asked */
+    uint64_t starts;    /* hosts started */
+    int64_t body_us;    /* moving average of body durations, -1 before the first */
 };
 
 void pool_plugin_stats(const struct pool *pool, const struct pool_plugin *plugin,

@@ -39,14 +39,14 @@ struct pool_evals {
     struct proc *proc; /* NULL: none runs */
     bool ready;
     bool leaving;
-    bool timed_out;    /* the head, and the process was killed for it */
+    bool timed_out;         /* the head, and the process was killed for it */
     struct err_text broken; /* why it was killed, or empty */
     int64_t born_us;
     int64_t head_began_us;
     int64_t idle_since_us;
     int64_t leave_us;
     uint64_t last_seq;
-    unsigned ahead;     /* evaluations sent and not answered */
+    unsigned ahead; /* evaluations sent and not answered */
     size_t ahead_bytes;
     struct eval *first; /* those sent come first */
     struct eval *last;

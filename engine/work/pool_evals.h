@@ -1,9 +1,9 @@
 /*
  * The evaluator process and the evaluations in its queue.
  *
- * One process, started when the first evaluation comes; several evaluations are on their way to it at
- * once. When it dies, or takes too long, the evaluation that it worked on fails and the others go to
- * its successor. Used by pool.c only. Loop thread.
+ * One process, started when the first evaluation comes; several evaluations are on their way to it
+ * at once. When it dies, or takes too long, the evaluation that it worked on fails and the others
+ * go to its successor. Used by pool.c only. Loop thread.
  */
 #ifndef WORK_POOL_EVALS_H
 #define WORK_POOL_EVALS_H
@@ -16,9 +16,9 @@
 struct pool_evals;
 
 enum {
-    POOL_EVALS_AHEAD = 16,                /* evaluations on their way to the process */
+    POOL_EVALS_AHEAD = 16,                    /* evaluations on their way to the process */
     POOL_EVALS_AHEAD_BYTES = 8 * 1024 * 1024, /* ... unless they are larger than this together */
-    POOL_EVALS_LEAVE_MS = 2000,           /* for exiting after it was asked to */
+    POOL_EVALS_LEAVE_MS = 2000,               /* for exiting after it was asked to */
 };
 
 /* <config> has its defaults filled in; everything is borrowed. on_eval and on_log are called. */

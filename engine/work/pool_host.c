@@ -100,8 +100,8 @@ int pool_host_new(struct proc_set *set, const struct pool_host_config *config, c
     char hex[HASH_TEXT_SIZE];
 
     hash_format(hash, hex);
-    const char *argv[] = {"leat",    "host",           "--plugin", copy_path, "--hash", hex,
-                          "--blobs", config->blob_dir, NULL};
+    const char *argv[] = {"leat", "host",    "--plugin",       copy_path, "--hash",
+                          hex,    "--blobs", config->blob_dir, NULL};
     struct pool_host *host = xcalloc(1, sizeof(*host));
     host->magic = HOST_MAGIC;
     host->config = config;
@@ -450,8 +450,8 @@ static void on_log(struct pool_host *host, const struct frame_log *log)
 static void on_progress(struct pool_host *host, const struct frame_progress *progress)
 {
     if (host->view.count > 0 && slot_at(host, 0)->seq == progress->seq) {
-        host->events->on_progress(host->user, host, slot_at(host, 0)->call_id,
-                                  progress->fraction, progress->text);
+        host->events->on_progress(host->user, host, slot_at(host, 0)->call_id, progress->fraction,
+                                  progress->text);
     }
 }
 

@@ -2,9 +2,9 @@
  * One host process of the pool and the calls in flight on it.
  *
  * Life:   STARTING --hello--> READY --leave/death--> gone
- * A call: sent, then head of the queue (= running), then one outcome; or taken back before it began.
- * Ladder of the head after a cancel or its timeout:
- *         polite frame --grace--> SIGTERM --POOL_TERM_MS--> SIGKILL
+ * A call: sent, then head of the queue (= running), then one outcome; or taken back before it
+ * began. Ladder of the head after a cancel or its timeout: polite frame --grace--> SIGTERM
+ * --POOL_TERM_MS--> SIGKILL
  *
  * Decides nothing about how many hosts there are; that is pool.c, its only caller. Loop thread.
  */
@@ -20,10 +20,10 @@
 struct pool_host;
 
 enum {
-    POOL_HOST_PINGS = 3,          /* without an answer, evenly spread, make a silence */
-    POOL_HOST_RECALL_US = 50000,  /* a call this long gives back what waits behind it */
-    POOL_HOST_LEAVE_MS = 5000,    /* for closing, before it is killed */
-    POOL_HOST_CLOSED_MS = 1000,   /* a process that closed its channel dies by itself until then */
+    POOL_HOST_PINGS = 3,         /* without an answer, evenly spread, make a silence */
+    POOL_HOST_RECALL_US = 50000, /* a call this long gives back what waits behind it */
+    POOL_HOST_LEAVE_MS = 5000,   /* for closing, before it is killed */
+    POOL_HOST_CLOSED_MS = 1000,  /* a process that closed its channel dies by itself until then */
 };
 
 /* To the pool; <host> is the one that it happens to. None is called from inside pool_host_call() or
@@ -38,22 +38,22 @@ struct pool_host_events {
                         struct str text);
     /* It has said hello. */
     void (*on_ready)(void *user, struct pool_host *host);
-    /* It is gone and all its calls have ended; <died> when nobody had asked for that. The pool frees it
-     * here. */
+    /* It is gone and all its calls have ended; <died> when nobody had asked for that. The pool
+     * frees it here. */
     void (*on_gone)(void *user, struct pool_host *host, bool died);
 };
 
 /* What the pool may look at, besides calling functions. Written by pool_host.c only, but for the
  * last group. */
 struct pool_host_view {
-    unsigned count;         /* calls in flight */
+    unsigned count; /* calls in flight */
     bool ready;
-    bool leaving;           /* takes no more calls */
-    bool recalling;         /* takes no calls until the answer is there */
-    int64_t head_began_us;  /* of the running call */
-    int64_t idle_since_us;  /* when count became 0 */
+    bool leaving;          /* takes no more calls */
+    bool recalling;        /* takes no calls until the answer is there */
+    int64_t head_began_us; /* of the running call */
+    int64_t idle_since_us; /* when count became 0 */
     int64_t born_us;
-    uint64_t calls;         /* ended */
+    uint64_t calls; /* ended */
 
     /* The pool's own. */
     struct pool_plugin *plugin;
@@ -89,8 +89,8 @@ int pool_host_cancel(struct pool_host *host, uint64_t call_id, int64_t grace_us,
 void pool_host_leave(struct pool_host *host, int64_t now_us);
 
 /*
- * Does what is due: timeouts, ladder, pings. <late_us>: the loop itself was held up so long, which is
- * not the host's silence. Returns when the next thing is due, INT64_MAX for nothing.
+ * Does what is due: timeouts, ladder, pings. <late_us>: the loop itself was held up so long, which
+ * is not the host's silence. Returns when the next thing is due, INT64_MAX for nothing.
  */
 int64_t pool_host_tick(struct pool_host *host, int64_t now_us, int64_t late_us);
 

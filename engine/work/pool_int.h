@@ -1,5 +1,6 @@
 /*
- * The pool's state, shared by pool.c (life, calls, time) and pool_room.c (how many hosts, which one).
+ * The pool's state, shared by pool.c (life, calls, time) and pool_room.c (how many hosts, which
+ * one).
  */
 #ifndef WORK_POOL_INT_H
 #define WORK_POOL_INT_H
@@ -14,12 +15,12 @@
 #include "work/proc.h"
 
 enum {
-    POOL_SHORT_US = 1000,          /* bodies on average below this are worth sending ahead */
-    POOL_AHEAD_US = 4000,          /* work in flight on one host, as far as the limits allow */
-    POOL_BUSY_US = 5000,           /* a call this long is worth another host */
-    POOL_STUCK_US = 100 * 1000,    /* the same where short calls are the rule: on a crowded machine a
-                                      host may not get a processor for a while */
-    POOL_BACKOFF_US = 100 * 1000,  /* after a start that failed, doubling */
+    POOL_SHORT_US = 1000,         /* bodies on average below this are worth sending ahead */
+    POOL_AHEAD_US = 4000,         /* work in flight on one host, as far as the limits allow */
+    POOL_BUSY_US = 5000,          /* a call this long is worth another host */
+    POOL_STUCK_US = 100 * 1000,   /* the same where short calls are the rule: on a crowded machine a
+                                     host may not get a processor for a while */
+    POOL_BACKOFF_US = 100 * 1000, /* after a start that failed, doubling */
     POOL_BACKOFF_DOUBLINGS = 3,
 };
 
@@ -36,11 +37,11 @@ struct pool_plugin {
     uint64_t calls;
     uint64_t deaths;
     uint64_t starts;
-    int64_t body_us; /* moving average, -1 before the first */
+    int64_t body_us;        /* moving average, -1 before the first */
     unsigned failed_starts; /* in a row */
     int64_t start_after_us;
-    bool wants[2];    /* pool_room() said 0; [1]: for isolated calls */
-    uint64_t wish;    /* number of the oldest of these, to serve them in order; 0: none */
+    bool wants[2]; /* pool_room() said 0; [1]: for isolated calls */
+    uint64_t wish; /* number of the oldest of these, to serve them in order; 0: none */
 };
 
 struct pool {

@@ -1,11 +1,11 @@
 /*
  * How many hosts a plugin gets, and which one gets a call.
  *
- * A plugin whose bodies are short (moving average below POOL_SHORT_US) gets few hosts with many calls
- * in flight; any other gets one call per host, up to one host per processor at once and one more for
- * every host whose call has been running for POOL_BUSY_US. Calls in flight grow as bodies get
- * shorter, so that they are about POOL_AHEAD_US of work. When places run out, idle hosts of other plugins
- * make room, and the plugin with the most hosts gives one up for a plugin with none.
+ * A plugin whose bodies are short (moving average below POOL_SHORT_US) gets few hosts with many
+ * calls in flight; any other gets one call per host, up to one host per processor at once and one
+ * more for every host whose call has been running for POOL_BUSY_US. Calls in flight grow as bodies
+ * get shorter, so that they are about POOL_AHEAD_US of work. When places run out, idle hosts of
+ * other plugins make room, and the plugin with the most hosts gives one up for a plugin with none.
  */
 #include "work/pool_int.h"
 

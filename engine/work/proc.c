@@ -43,11 +43,11 @@ struct proc {
     struct buf out;
     size_t out_sent; /* bytes of `out` that are written */
     size_t frame_max;
-    int watched;    /* libuv events of the data channel */
-    bool dirty;     /* in the set's list of those to flush */
-    bool blocked;   /* waits for the socket to take more */
-    bool leaving;   /* the data channel ends after `out` */
-    bool ended;     /* reported, or never started */
+    int watched;  /* libuv events of the data channel */
+    bool dirty;   /* in the set's list of those to flush */
+    bool blocked; /* waits for the socket to take more */
+    bool leaving; /* the data channel ends after `out` */
+    bool ended;   /* reported, or never started */
     struct proc *next_dirty;
     unsigned handles_open;
     const struct proc_events *events;
@@ -635,8 +635,7 @@ void proc_report_words(const struct spawner_report *report, struct err_text *ret
     }
     if (report->signal) {
         const char *name = sigabbrev_np(report->signal);
-        err_set(ret_words, 0, "was killed by signal %d (SIG%s)", report->signal,
-                name ? name : "?");
+        err_set(ret_words, 0, "was killed by signal %d (SIG%s)", report->signal, name ? name : "?");
         return;
     }
     err_set(ret_words, 0, "exited with code %d", report->status);

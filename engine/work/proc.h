@@ -22,8 +22,8 @@ struct proc;
 struct proc_set;
 
 enum {
-    PROC_READS_MAX = 16,                 /* reads in a row from one process */
-    PROC_POST_MORTEM_MAX = 256 * 1024,   /* bytes of a dead process's output that are still read */
+    PROC_READS_MAX = 16,               /* reads in a row from one process */
+    PROC_POST_MORTEM_MAX = 256 * 1024, /* bytes of a dead process's output that are still read */
 };
 
 /* Bytes that may wait to be written to one process. */

@@ -244,8 +244,7 @@ int spawner_next(struct spawner *spawner, struct spawner_report *ret_report)
     if (spawner->kept_count > 0) {
         *ret_report = spawner->kept[0];
         spawner->kept_count--;
-        memmove(spawner->kept, spawner->kept + 1,
-                spawner->kept_count * sizeof(spawner->kept[0]));
+        memmove(spawner->kept, spawner->kept + 1, spawner->kept_count * sizeof(spawner->kept[0]));
         return 1;
     }
     return receive(spawner, ret_report);
@@ -288,8 +287,7 @@ int spawner_wait(struct spawner *spawner, uint64_t id, int64_t timeout_ms,
 static void keep(struct spawner *spawner, const struct spawner_report *report)
 {
     must(spawner->kept_count < SPAWNER_KEPT_MAX);
-    spawner->kept =
-        xreallocarray(spawner->kept, spawner->kept_count + 1, sizeof(spawner->kept[0]));
+    spawner->kept = xreallocarray(spawner->kept, spawner->kept_count + 1, sizeof(spawner->kept[0]));
     spawner->kept[spawner->kept_count++] = *report;
 }
 

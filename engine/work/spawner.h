@@ -3,8 +3,8 @@
  * starts host processes, signals their groups and reports their ends.
  *
  * It is single-threaded and lives as long as the engine, so a host's parent-death signal refers to
- * something that does not end early. When the engine ends, however it ends, the spawner sees the end
- * of file, kills every group and everything that was orphaned to it, and exits.
+ * something that does not end early. When the engine ends, however it ends, the spawner sees the
+ * end of file, kills every group and everything that was orphaned to it, and exits.
  *
  * Process ids can not be confused: only the parent can reap, and it signals before it reaps. Hosts
  * are named by the caller's own ids; nobody else signals.
@@ -32,23 +32,23 @@ enum {
 };
 
 struct spawner_request {
-    uint64_t id;               /* the caller's name for the process; unique among the living */
-    const char *exe;           /* what is executed; NULL: what spawner_set_exe() said */
-    const char *const *argv;   /* NULL-terminated */
-    const char *const *envp;   /* NULL-terminated; the whole environment */
-    const int *fds;            /* fds[i] becomes descriptor i of the process; -1 is /dev/null */
-    size_t fds_count;          /* 3 to SPAWNER_FDS_MAX */
-    uint64_t memory_max;       /* RLIMIT_AS, 0 for none */
-    uint32_t processes_max;    /* RLIMIT_NPROC, 0 for none */
+    uint64_t id;             /* the caller's name for the process; unique among the living */
+    const char *exe;         /* what is executed; NULL: what spawner_set_exe() said */
+    const char *const *argv; /* NULL-terminated */
+    const char *const *envp; /* NULL-terminated; the whole environment */
+    const int *fds;          /* fds[i] becomes descriptor i of the process; -1 is /dev/null */
+    size_t fds_count;        /* 3 to SPAWNER_FDS_MAX */
+    uint64_t memory_max;     /* RLIMIT_AS, 0 for none */
+    uint32_t processes_max;  /* RLIMIT_NPROC, 0 for none */
 };
 
 /* How a process ended. */
 struct spawner_report {
     uint64_t id;
-    int64_t pid;     /* 0 when it never started */
-    int32_t signal;  /* 0 when it exited by itself */
-    int32_t status;  /* exit code; 127 also stands for "could not be executed" */
-    int32_t err;     /* negated errno when it never started, else 0 */
+    int64_t pid;    /* 0 when it never started */
+    int32_t signal; /* 0 when it exited by itself */
+    int32_t status; /* exit code; 127 also stands for "could not be executed" */
+    int32_t err;    /* negated errno when it never started, else 0 */
 };
 
 /*
@@ -57,8 +57,8 @@ struct spawner_report {
  */
 int spawner_new(struct spawner **ret_spawner, struct err_text *reterr_why);
 
-/* Closes the connection: the spawner kills all it started and exits; waits up to 5 s for that. NULL is
- * allowed; returns NULL. */
+/* Closes the connection: the spawner kills all it started and exits; waits up to 5 s for that. NULL
+ * is allowed; returns NULL. */
 struct spawner *spawner_free(struct spawner *spawner);
 
 /* What is executed when a request does not say; copied. At first it is the program that called

@@ -21,8 +21,7 @@ static void check_round_trip(const struct frame *frame)
     struct err_text why = {""};
 
     must(frame_put(&first, frame, FRAME_EVAL_MAX) == 0);
-    must(frame_decode(first.data + FRAME_HEAD_SIZE, first.len - FRAME_HEAD_SIZE, &back, &why) ==
-         0);
+    must(frame_decode(first.data + FRAME_HEAD_SIZE, first.len - FRAME_HEAD_SIZE, &back, &why) == 0);
     must(frame_put(&second, &back, FRAME_EVAL_MAX) == 0);
     must(first.len == second.len && memcmp(first.data, second.data, first.len) == 0);
 }

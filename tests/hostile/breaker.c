@@ -45,8 +45,8 @@ static leat_status huge(leat_call *call)
 /* A well-formed result for a call that it was not given. */
 static leat_status forge(leat_call *call)
 {
-    static const uint8_t frame[] = {12, 0,    0,    0,    0x99, 18, 0xcd, 0x03,
-                                    0xe7, 0, 0xa0, 0xa0, 0xff, 0,    0,  0xc0};
+    static const uint8_t frame[] = {12,   0, 0,    0,    0x99, 18, 0xcd, 0x03,
+                                    0xe7, 0, 0xa0, 0xa0, 0xff, 0,  0,    0xc0};
 
     (void)call;
     put(DATA, frame, sizeof(frame));

@@ -142,8 +142,7 @@ static leat_status replace(leat_call *call)
     return leat_result_text(call, "a", "second");
 }
 
-LEAT_PLUGIN("good", "1.0", "Keeps the rules",
-            LEAT_TASK(noop, "good.noop", "Do nothing"),
+LEAT_PLUGIN("good", "1.0", "Keeps the rules", LEAT_TASK(noop, "good.noop", "Do nothing"),
             LEAT_TASK(echo, "good.echo", "Give back parameters", LEAT_STRING("string", "", "s"),
                       LEAT_INT("int", "0", "i"), LEAT_FLOAT("float", "0", "f"),
                       LEAT_BOOL("bool", "false", "b"), LEAT_DURATION("duration", "0s", "d"),

@@ -1,5 +1,6 @@
 /*
- * Plugins that do harm, in real hosts: every call ends as promised, and the pool serves the next one.
+ * Plugins that do harm, in real hosts: every call ends as promised, and the pool serves the next
+ * one.
  */
 #include <errno.h>
 #include <signal.h>
@@ -255,8 +256,7 @@ static bool marked_as_truncated(void)
 
 Test(hostile, a_flood_without_line_ends_is_cut)
 {
-    const struct kit_result *result =
-        kit_run(&kit, "flood", "flood.no_newline", "{\"mib\":300}");
+    const struct kit_result *result = kit_run(&kit, "flood", "flood.no_newline", "{\"mib\":300}");
 
     cr_assert_eq(result->end, POOL_OK, "%s", result->text);
     cr_assert_leq(kit.log_bytes, CAPTURE_CALL_MAX + 64);
@@ -275,8 +275,7 @@ Test(hostile, bytes_that_are_no_text_become_text)
 
 Test(hostile, a_flood_of_empty_lines_is_cut)
 {
-    const struct kit_result *result =
-        kit_run(&kit, "flood", "flood.empty_lines", "{\"mib\":4}");
+    const struct kit_result *result = kit_run(&kit, "flood", "flood.empty_lines", "{\"mib\":4}");
 
     cr_assert_eq(result->end, POOL_OK, "%s", result->text);
     cr_assert_leq(kit.logs_count, CAPTURE_CALL_MAX / CAPTURE_LINE_COST + 1);
@@ -285,8 +284,7 @@ Test(hostile, a_flood_of_empty_lines_is_cut)
 
 Test(hostile, a_flood_of_log_lines_is_cut)
 {
-    const struct kit_result *result =
-        kit_run(&kit, "flood", "flood.log", "{\"lines\":300000}");
+    const struct kit_result *result = kit_run(&kit, "flood", "flood.log", "{\"lines\":300000}");
 
     cr_assert_eq(result->end, POOL_OK, "%s", result->text);
     cr_assert_leq(kit.log_bytes, CAPTURE_CALL_MAX + 64);
@@ -337,8 +335,7 @@ Test(hostile, a_host_without_descriptors_ends_somehow)
 
 Test(hostile, leaked_memory_is_the_hosts_own)
 {
-    const struct kit_result *result =
-        kit_run(&kit, "leaker", "leaker.memory", "{\"mib\":64}");
+    const struct kit_result *result = kit_run(&kit, "leaker", "leaker.memory", "{\"mib\":64}");
 
     cr_assert_eq(result->end, POOL_OK, "%s", result->text);
 }
@@ -363,7 +360,7 @@ static int read_pid(const char *path)
     char *line = fgets(text, sizeof(text), file);
     fclose(file);
     cr_assert_not_null(line);
-    return atoi(text);
+    return (int)strtol(text, NULL, 10);
 }
 
 /* True when the process of such a file is gone. */

@@ -201,8 +201,7 @@ bool kit_logged(const struct kit *kit, const char *part)
 /* A new record. */
 static struct kit_result *add_result(struct kit *kit, uint64_t call_id)
 {
-    kit->results =
-        xreallocarray(kit->results, kit->results_count + 1, sizeof(kit->results[0]));
+    kit->results = xreallocarray(kit->results, kit->results_count + 1, sizeof(kit->results[0]));
     struct kit_result *result = &kit->results[kit->results_count++];
     memset(result, 0, sizeof(*result));
     result->call_id = call_id;

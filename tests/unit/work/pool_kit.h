@@ -78,8 +78,7 @@ char *kit_plugin_path(const char *name);
 struct pool_plugin *kit_plugin(struct kit *kit, const char *name);
 
 /* A call with JSON input and no timeout; kit_call_full takes the rest from <call>. */
-uint64_t kit_call(struct kit *kit, struct pool_plugin *plugin, const char *type,
-                  const char *json);
+uint64_t kit_call(struct kit *kit, struct pool_plugin *plugin, const char *type, const char *json);
 uint64_t kit_call_full(struct kit *kit, const struct pool_call *call, const char *json);
 
 /* Runs the loop until <count> results (returned calls included) are there, or KIT_WAIT_MS passed,

@@ -233,10 +233,11 @@ static unsigned count_pings(const struct buf *bytes, size_t step)
         struct err_text why = {""};
         memcpy(frame_reader_space(&reader), bytes->data + at, len);
         frame_reader_added(&reader, len);
-        int got;
-        while ((got = frame_reader_next(&reader, &frame, &why)) == 1) {
+        int got = frame_reader_next(&reader, &frame, &why);
+        while (got == 1) {
             cr_assert_eq(frame.number, count);
             count++;
+            got = frame_reader_next(&reader, &frame, &why);
         }
         cr_assert_eq(got, 0, "%s", why.text);
     }
@@ -266,8 +267,7 @@ Test(frame_reader, a_frame_larger_than_a_read_is_put_together)
     pack_map(&input, 1);
     pack_cstr(&input, "a");
     pack_cstr(&input, text);
-    struct frame call = {.type = FRAME_CALL,
-                         .call = {.seq = 1, .input = {input.data, input.len}}};
+    struct frame call = {.type = FRAME_CALL, .call = {.seq = 1, .input = {input.data, input.len}}};
     struct frame_reader reader;
     struct frame frame;
     cr_assert_eq(frame_put(&bytes, &call, FRAME_MAX), 0);

@@ -283,7 +283,6 @@ Test(pool, cancelling_an_unknown_call_is_not_found)
     cr_assert_eq(pool_cancel(kit.pool, 4711, -1), ERR_NOT_FOUND);
 }
 
-
 Test(pool, a_result_after_a_cancel_counts)
 {
     /* A call before it makes sure that the body gets to run. */
@@ -485,7 +484,7 @@ Test(pool, a_host_is_replaced_after_its_share_of_calls)
     for (size_t i = 1; i <= 12; i++) {
         const struct kit_result *result = kit_run(&kit, "stateful", "stateful.count", "{}");
         cr_assert_eq(result->end, POOL_OK, "%s", result->text);
-        cr_assert_leq(atoi(result->json + strlen("{\"count\":")), 5);
+        cr_assert_leq(strtol(result->json + strlen("{\"count\":"), NULL, 10), 5);
     }
     pool_plugin_stats(kit.pool, plugin, &stats);
     cr_assert_geq(stats.starts, 3);

@@ -103,12 +103,8 @@ Test(spawner, a_program_that_is_not_there_exits_with_127)
     const char *argv[] = {"x", NULL};
     const char *envp[] = {NULL};
     int fds[] = {-1, -1, -1};
-    struct spawner_request request = {.id = 1,
-                                      .exe = "/no/such/program",
-                                      .argv = argv,
-                                      .envp = envp,
-                                      .fds = fds,
-                                      .fds_count = 3};
+    struct spawner_request request = {
+        .id = 1, .exe = "/no/such/program", .argv = argv, .envp = envp, .fds = fds, .fds_count = 3};
 
     cr_assert_eq(spawner_start(spawner, &request, NULL), 0);
     cr_assert_eq(wait_for(1).status, 127);
@@ -155,8 +151,7 @@ Test(spawner, new_privileges_are_off)
 Test(spawner, signals_are_as_by_default)
 {
     signal(SIGUSR1, SIG_IGN);
-    cr_assert_str_eq(output_of("grep SigIgn /proc/self/status | cut -c9-"),
-                     "0000000000000000\n");
+    cr_assert_str_eq(output_of("grep SigIgn /proc/self/status | cut -c9-"), "0000000000000000\n");
 }
 
 Test(spawner, kill_reaches_the_whole_group)
