@@ -14,6 +14,7 @@
 #include "main/config.h"
 #include "main/home.h"
 #include "main/http_client.h"
+#include "main/member.h"
 #include "main/version.h"
 #include "value/json.h"
 #include "work/spawner.h"
@@ -304,6 +305,23 @@ struct client_follow *client_follow_free(struct client_follow *follow)
     return NULL;
 }
 
+/* Says why a stream gives nothing any more: <text> is the answer when it was no stream. */
+static void tell_broken(const struct client_follow *follow, struct buf *text, const char *why)
+{
+    CLEANUP_BUF struct buf value = BUF_INIT(EVENT_MAX);
+    struct val problem = VAL_NONE;
+
+    if (http_stream_status(follow->stream) >= 400 &&
+        json_parse(buf_str(text), &answer_limits, 0, &value, NULL) == 0) {
+        problem = (struct val){value.data, value.len};
+    }
+    if (member_text(problem, "detail").len > 0) {
+        cli_error(0, "%.*s", STR_ARGS(member_text(problem, "detail")));
+    } else {
+        cli_error(0, "the run can not be followed any more: %s", why);
+    }
+}
+
 enum api_follow_answer client_follow_next(struct client_follow *follow, int timeout_ms,
                                           struct buf *ret_value)
 {
@@ -314,19 +332,21 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
     if (follow->follow) {
         return api_follow_next(follow->follow, timeout_ms, ret_value);
     }
+    if (follow->ended) {
+        return API_FOLLOW_OVER;
+    }
     buf_clear(ret_value);
     got = http_stream_next(follow->stream, timeout_ms, &text, &why);
     if (got == 0) {
         return API_FOLLOW_IDLE;
     }
-    if (got == 1 &&
-        json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value, &why) == 0) {
-        follow->ended = str_is(
-            val_str(val_find((struct val){ret_value->data, ret_value->len}, STR("type"))), "end");
+    if (got == 1 && json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value,
+                               &why) == 0) {
+        follow->ended = str_is(member_text((struct val){ret_value->data, ret_value->len}, "type"),
+                               "end");
         return API_FOLLOW_NEWS;
     }
-    if (!follow->ended) {
-        cli_error(CLI_NO_ENGINE, "the run can not be followed any more: %s", why.text);
-    }
+    tell_broken(follow, &text, why.text);
+    follow->ended = true;
     return API_FOLLOW_OVER;
 }

@@ -55,6 +55,7 @@ struct http_stream {
     CURLM *multi;
     struct curl_slist *headers;
     struct buf bytes; /* received, not yet handed out */
+    size_t searched;  /* bytes of it that hold no end of an event */
     bool over;
     char error[CURL_ERROR_SIZE];
 };
@@ -220,16 +221,22 @@ int http_stream_status(const struct http_stream *stream)
 
 /* Takes one event off the received bytes; false when there is no whole one yet. An event is lines
  * up to an empty line; its data lines are joined. */
-static bool take_event(struct buf *bytes, struct buf *ret_data)
+static bool take_event(struct http_stream *stream, struct buf *ret_data)
 {
+    struct buf *bytes = &stream->bytes;
+
     for (;;) {
         const char *begin = (const char *)bytes->data;
-        const char *end = bytes->len ? memmem(begin, bytes->len, "\n\n", 2) : NULL;
+        size_t from = stream->searched;
+        const char *end =
+            bytes->len > from ? memmem(begin + from, bytes->len - from, "\n\n", 2) : NULL;
         size_t whole;
 
         if (!end) {
+            stream->searched = bytes->len > 0 ? bytes->len - 1 : 0;
             return false;
         }
+        stream->searched = 0;
         whole = (size_t)(end - begin) + 2;
         for (const char *line = begin; line < end;) {
             const char *stop = memchr(line, '\n', (size_t)(end - line) + 1);
@@ -253,8 +260,10 @@ static void pump(struct http_stream *stream, int timeout_ms)
     int running = 0;
     int left = 0;
 
+    size_t before = stream->bytes.len;
+
     lib_curl_multi_perform(stream->multi, &running);
-    if (running > 0 && stream->bytes.len == 0) {
+    if (running > 0 && stream->bytes.len == before) {
         lib_curl_multi_poll(stream->multi, NULL, 0, timeout_ms, NULL);
         lib_curl_multi_perform(stream->multi, &running);
     }
@@ -268,7 +277,7 @@ int http_stream_next(struct http_stream *stream, int timeout_ms, struct buf *ret
                      struct err_text *reterr_why)
 {
     buf_clear(ret_data);
-    if (take_event(&stream->bytes, ret_data)) {
+    if (take_event(stream, ret_data)) {
         return 1;
     }
     do {
@@ -278,7 +287,7 @@ int http_stream_next(struct http_stream *stream, int timeout_ms, struct buf *ret
                            stream->error[0] ? ": " : "", stream->error);
         }
         pump(stream, timeout_ms < 0 ? 1000 : timeout_ms);
-        if (take_event(&stream->bytes, ret_data)) {
+        if (take_event(stream, ret_data)) {
             return 1;
         }
     } while (timeout_ms < 0 || stream->over);

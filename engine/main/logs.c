@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "main/client.h"
 #include "main/member.h"
 #include "main/request.h"
 #include "main/run_show.h"
@@ -166,5 +167,14 @@ int logs_show(struct cli *cli, const struct logs_wanted *wanted)
     if (wanted->follow && wanted->tail) {
         return cli_error(CLI_USAGE, "--follow shows all lines; it does not go with --tail");
     }
-    return wanted->follow ? show_followed(cli, wanted) : show_stored(cli, wanted);
+    if (wanted->follow) {
+        int code = client_open(cli, CLIENT_LOOK);
+
+        if (code != CLI_OK) {
+            return code;
+        }
+    }
+    /* Without a running engine no line will ever be added. */
+    return wanted->follow && !client_is_engine(cli->client) ? show_followed(cli, wanted)
+                                                            : show_stored(cli, wanted);
 }

@@ -53,6 +53,7 @@ struct run_model *run_model_free(struct run_model *model)
         struct entry *entry = value;
 
         free(entry->node.name);
+        free(entry->node.path);
         free(entry->node.state);
         free(entry->node.text);
         free(entry);
@@ -79,6 +80,21 @@ static struct entry *find(const struct run_model *model, struct str run, struct 
     return map_get(model->entries, str_of(key));
 }
 
+/* The path of an entry below <parent>. Children of a mapped step have the step's name in theirs. */
+static char *path_of(const struct entry *parent, struct str task)
+{
+    const struct entry *above = parent;
+
+    if (task.len == 0) {
+        return xstrdup(parent ? parent->node.path : "");
+    }
+    if (memchr(task.ptr, '[', task.len) && !above->is_run) {
+        above = above->parent;
+    }
+    return above->node.path[0] ? xasprintf("%s/%.*s", above->node.path, STR_ARGS(task))
+                               : str_dup(task);
+}
+
 /* Adds an entry below <parent> (NULL: it is the root). */
 static struct entry *add(struct run_model *model, struct entry *parent, struct str run,
                          struct str task, struct str name)
@@ -92,6 +108,7 @@ static struct entry *add(struct run_model *model, struct entry *parent, struct s
     entry->node.fraction = -1;
     entry->is_run = task.len == 0;
     entry->parent = parent;
+    entry->node.path = path_of(parent, task);
     map_put(model->entries, str_of(key), entry);
     if (!parent) {
         model->root = entry;
@@ -353,9 +370,10 @@ const struct run_node *const *run_model_nodes(struct run_model *model, size_t *r
     return model->list;
 }
 
-int run_model_depth(const struct run_model *model, struct val news)
+const struct run_node *run_model_find(const struct run_model *model, struct val news)
 {
-    const struct entry *entry = find(model, member_text(news, "run"), STR_NONE);
+    const struct entry *entry =
+        find(model, member_text(news, "run"), member_text(news, "task"));
 
-    return entry ? entry->node.depth : 0;
+    return entry ? &entry->node : NULL;
 }

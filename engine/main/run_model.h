@@ -16,6 +16,7 @@ struct run_model;
 /* One line of the tree. */
 struct run_node {
     char *name;
+    char *path;         /* "sub/fit[3]": the name with those of the task runs above; "" for the run */
     char *state;        /* "Running" */
     char *text;         /* error or progress text, "" for none */
     bool begun;         /* not merely Pending */
@@ -43,7 +44,8 @@ bool run_model_running(const struct run_model *model);
 /* All nodes in the order of the tree, without children of mapped steps that have completed; borrowed
  * until the next call. */
 const struct run_node *const *run_model_nodes(struct run_model *model, size_t *ret_count);
-/* How deep below the followed run the run that <news> is about lies. */
-int run_model_depth(const struct run_model *model, struct val news);
+/* The node that <news> is about, or NULL; borrowed. That of a subflow's run has the path of the task
+ * run that called it. */
+const struct run_node *run_model_find(const struct run_model *model, struct val news);
 
 #endif

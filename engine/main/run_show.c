@@ -48,6 +48,23 @@ static void cell_words(struct table *table, struct val object, const char *key)
     table_end(table, TERM_PLAIN);
 }
 
+/* True for a run that has not ended. */
+static bool is_live(struct val run)
+{
+    return !member(run, "ended").ptr;
+}
+
+/* Says that live runs stand still, when this process had to look at the store by itself. */
+static void put_idle(const struct cli *cli, bool live, struct buf *out)
+{
+    if (live && client_is_engine(cli->client)) {
+        term_colour(out, cli->colour, TERM_YELLOW);
+        buf_put_str(out, STR("No engine is running: what has not ended goes on when one starts, with "
+                             "the next leat run.\n"));
+        term_colour(out, cli->colour, TERM_PLAIN);
+    }
+}
+
 /* ---- flow runs ------------------------------------------------------------------------------ */
 
 void run_show_list(const struct cli *cli, struct val answer, struct buf *out)
@@ -59,6 +76,7 @@ void run_show_list(const struct cli *cli, struct val answer, struct buf *out)
     };
     struct table *table = table_new(cli, columns, 0);
     struct val_iter iter = member_iter(answer, "items");
+    bool live = false;
     struct val run;
 
     if (member_count(answer, "items") == 0) {
@@ -67,6 +85,7 @@ void run_show_list(const struct cli *cli, struct val answer, struct buf *out)
     while (val_next(&iter, NULL, &run)) {
         struct str id = member_text(run, "id");
 
+        live = live || is_live(run);
         table_state(table, member_state(run));
         table_cell(table, TERM_BOLD, member_text(run, "name"));
         table_cell(table, TERM_PLAIN, member_text(run, "flow"));
@@ -81,6 +100,7 @@ void run_show_list(const struct cli *cli, struct val answer, struct buf *out)
     }
     table_free(table);
     request_more(cli, answer, out);
+    put_idle(cli, live, out);
 }
 
 /* "✓ Completed  train (perky-eel) in 4.2 s" */
@@ -220,8 +240,8 @@ static void put_tasks(const struct cli *cli, struct val answer, const char *key,
 {
     static const struct table_column columns[] = {
         {"STATE", false, 0, 0},   {"TASK", false, 14, 0},   {"STARTED", false, 0, 4},
-        {"DURATION", true, 0, 2}, {"ATTEMPTS", true, 0, 3}, {"NOTE", false, 16, 1},
-        {"RUN", false, 0, 0},     {NULL, false, 0, 0},
+        {"DURATION", true, 0, 2}, {"ATTEMPTS", true, 0, 3}, {"RUN", false, 0, 0},
+        {"NOTE", false, 16, 1},   {NULL, false, 0, 0},
     };
     struct table *table = table_new(cli, columns, run_column ? 0 : 2);
     struct val_iter iter = member_iter(answer, key);
@@ -246,9 +266,9 @@ static void put_tasks(const struct cli *cli, struct val answer, const char *key,
         } else {
             table_cell(table, TERM_PLAIN, STR_NONE);
         }
-        cell_note(table, task);
         table_cell(table, TERM_DIM,
                    (struct str){run.ptr, cli->terminal && run.len > ID_SHORT ? ID_SHORT : run.len});
+        cell_note(table, task);
     }
     table_put(table, out);
     table_free(table);
@@ -262,6 +282,7 @@ void run_show_one(const struct cli *cli, struct val run, struct buf *out)
     struct val tag;
 
     run_show_title(cli, run, out);
+    put_idle(cli, is_live(run), out);
     put_error(cli, run, out);
     show_fact(out, cli, "id", member_text(run, "id"));
     if (parent.ptr) {
@@ -334,7 +355,9 @@ void run_show_task(const struct cli *cli, struct val task, struct buf *out)
 /* The word for a level. */
 static const char *level_word(int64_t level)
 {
-    return level >= 50 ? "crit" : level >= 40 ? "error" : level >= 30 ? "warn" : level >= 20 ? "info" : "debug";
+    static const char *const words[] = {"debug", "debug", "info", "warn", "error", "crit"};
+
+    return words[level < 0 ? 0 : level > 50 ? 5 : level / 10];
 }
 
 void run_show_log_line(const struct cli *cli, struct val line, struct buf *out)
@@ -349,10 +372,10 @@ void run_show_log_line(const struct cli *cli, struct val line, struct buf *out)
 
     term_colour(out, cli->colour, TERM_DIM);
     show_clock(out, time ? time : member_int(line, "time", 0));
-    buf_put_byte(out, ' ');
     term_colour(out, cli->colour, TERM_PLAIN);
     term_colour(out, cli->colour, colour);
-    buf_printf(out, "%-6s ", output ? (str_is(stream, "stdout") ? "out" : "err") : level_word(level));
+    buf_printf(out, " %-5s  ", output ? (str_is(stream, "stdout") ? "out" : "err")
+                                       : level_word(level));
     term_colour(out, cli->colour, TERM_PLAIN);
     task = task.len ? task : STR("run");
     columns = term_columns(task);

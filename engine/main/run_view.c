@@ -18,12 +18,13 @@
 #include "main/show.h"
 #include "main/term.h"
 
-enum { NAME_COLUMNS = 24, RESULT_LINES = 12, FRAME_US = 40000 };
+enum { NAME_COLUMNS = 22, RESULT_LINES = 12, FRAME_US = 40000 };
 
 struct run_view {
     const struct cli *cli;
     bool quiet;
     bool live;    /* a tree that is drawn again and again */
+    bool begun;   /* a snapshot was printed */
     bool changed; /* since it was drawn */
     int64_t frame_us; /* when that was */
     struct run_model *model;
@@ -83,51 +84,114 @@ static int64_t time_of(struct val news)
     return member_int(news, "time", clock_wall_us(&clock_real));
 }
 
-/* One line about a state: "20:27:47.123    train                  Completed in 1.2 s". */
-static void put_state_line(struct run_view *view, struct val news, struct str who, int indent)
+/* The beginning of a line: "20:27:47.123  train                    ". */
+static void put_who(struct run_view *view, int64_t time_us, struct str who)
 {
-    struct str state = member_state(news);
-    struct str text = member_text(news, "text");
-    struct buf *out = &view->out;
+    int columns = term_columns(who);
 
-    show_clock(out, time_of(news));
-    term_put_spaces(out, indent + 2);
-    term_put_text(out, who);
-    term_put_spaces(out, NAME_COLUMNS - indent - term_columns(who));
-    buf_put_byte(out, ' ');
-    term_colour(out, view->cli->colour, term_state_colour(state));
-    term_put_text(out, state);
-    term_colour(out, view->cli->colour, TERM_PLAIN);
+    term_colour(&view->out, view->cli->colour, TERM_DIM);
+    show_clock(&view->out, time_us);
+    term_colour(&view->out, view->cli->colour, TERM_PLAIN);
+    buf_put_str(&view->out, STR("  "));
+    term_put_text(&view->out, who);
+    term_put_spaces(&view->out, columns < NAME_COLUMNS ? NAME_COLUMNS - columns : 0);
+    buf_put_byte(&view->out, ' ');
+}
+
+/* A state in its colour. */
+static void put_state(struct run_view *view, struct str state)
+{
+    term_colour(&view->out, view->cli->colour, term_state_colour(state));
+    term_put_text(&view->out, state);
+    term_colour(&view->out, view->cli->colour, TERM_PLAIN);
+}
+
+/* " in 1.2 s" */
+static void put_in(struct run_view *view, int64_t us)
+{
+    buf_put_str(&view->out, STR(" in "));
+    term_put_duration(&view->out, us);
+}
+
+/* One line about a state. */
+static void put_state_line(struct run_view *view, struct val news, struct str who)
+{
+    struct str text = member_text(news, "text");
+
+    put_who(view, time_of(news), who);
+    put_state(view, member_state(news));
     if (member(news, "duration_us").ptr) {
-        buf_put_str(out, STR(" in "));
-        term_put_duration(out, member_int(news, "duration_us", 0));
+        put_in(view, member_int(news, "duration_us", 0));
     }
     if (member(news, "retry_us").ptr) {
-        buf_put_str(out, STR(" in "));
-        term_put_duration(out, member_int(news, "retry_us", 0));
+        put_in(view, member_int(news, "retry_us", 0));
+    }
+    if (member_text(news, "task").len == 0 && member_text(news, "parent").len > 0) {
+        buf_put_str(&view->out, STR(" as "));
+        term_put_text(&view->out, member_text(news, "name"));
     }
     if (text.len > 0) {
-        buf_put_str(out, STR(": "));
-        term_put_text(out, text);
+        buf_put_str(&view->out, STR(": "));
+        term_put_text(&view->out, text);
     }
-    buf_put_byte(out, '\n');
+    buf_put_byte(&view->out, '\n');
+}
+
+/* What had happened before anybody looked. */
+static void put_snapshot(struct run_view *view)
+{
+    size_t count;
+    const struct run_node *const *nodes = run_model_nodes(view->model, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct run_node *node = nodes[i];
+
+        if (!node->begun || !node->started_us) {
+            continue;
+        }
+        put_who(view, node->over ? node->ended_us : node->started_us,
+                str_of(node->path[0] ? node->path : node->name));
+        put_state(view, str_of(node->state));
+        if (node->over) {
+            put_in(view, node->ended_us - node->started_us);
+        }
+        buf_put_byte(&view->out, '\n');
+    }
+}
+
+/* One log line: "20:27:47.123  train                  │ text". */
+static void put_log_line(struct run_view *view, struct val line)
+{
+    const struct run_node *node = run_model_find(view->model, line);
+    int64_t level = member_int(line, "level", 20);
+    struct str who = node && node->path[0] ? str_of(node->path) : member_text(line, "task");
+
+    put_who(view, time_of(line), who.len ? who : STR("run"));
+    term_colour(&view->out, view->cli->colour,
+                level >= 40 ? TERM_RED : level >= 30 ? TERM_YELLOW : TERM_DIM);
+    buf_put_str(&view->out, level >= 40   ? STR("│ error: ")
+                            : level >= 30 ? STR("│ warning: ")
+                                          : STR("│ "));
+    term_colour(&view->out, view->cli->colour, TERM_PLAIN);
+    term_put_text(&view->out, member_text(line, "text"));
+    buf_put_byte(&view->out, '\n');
 }
 
 /* Prints what an object of news says, for readers without a terminal. */
 static void print_plain(struct run_view *view, struct val news)
 {
     struct str type = member_text(news, "type");
-    int indent = 2 * run_model_depth(view->model, news);
+    const struct run_node *node = run_model_find(view->model, news);
 
-    if (str_is(type, "flow_run")) {
-        CLEANUP_FREE char *who = xasprintf("%.*s (%.*s)", STR_ARGS(member_text(news, "flow")),
-                                           STR_ARGS(member_text(news, "name")));
-
-        put_state_line(view, news, str_of(who), indent);
-    } else if (str_is(type, "task_run")) {
-        put_state_line(view, news, member_text(news, "task"), indent + 2);
+    if (str_is(type, "snapshot") && !view->begun) {
+        put_snapshot(view);
+        view->begun = true;
+    } else if (node && str_is(type, "flow_run")) {
+        put_state_line(view, news, str_of(node->path[0] ? node->path : node->name));
+    } else if (node && str_is(type, "task_run") && node->begun) {
+        put_state_line(view, news, str_of(node->path));
     } else if (str_is(type, "log")) {
-        run_show_log_line(view->cli, news, &view->out);
+        put_log_line(view, news);
     }
     flush(view);
 }
@@ -150,7 +214,7 @@ void run_view_take(struct run_view *view, struct val news)
         print_plain(view, news);
     } else if (str_is(member_text(news, "type"), "log") && matters(news)) {
         run_tree_erase(view->tree, &view->out);
-        run_show_log_line(view->cli, news, &view->out);
+        put_log_line(view, news);
         draw(view, false);
     }
 }
@@ -187,9 +251,7 @@ static void put_counts(struct run_view *view, struct val run)
     show_label(&view->out, view->cli, "tasks");
     while (val_next(&iter, &state, &number)) {
         buf_printf(&view->out, "%s%lld ", between, (long long)val_int(number));
-        term_colour(&view->out, view->cli->colour, term_state_colour(state));
-        term_put_text(&view->out, state);
-        term_colour(&view->out, view->cli->colour, TERM_PLAIN);
+        put_state(view, state);
         between = ", ";
     }
     buf_put_byte(&view->out, '\n');
