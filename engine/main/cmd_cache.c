@@ -128,22 +128,23 @@ static void show_nearest(const struct cli *cli, struct val nearest, struct buf *
     table_free(table);
 }
 
-/* Hit or miss, and why. */
+/* Hit or miss, and why: the sentence begins with the answer. */
 static void show_explanation(const struct cli *cli, struct val answer, struct buf *out)
 {
     struct str word = member_text(answer, "answer");
+    struct str sentence = member_text(answer, "sentence");
     struct val nearest = member(answer, "nearest");
 
+    if (str_starts(sentence, word)) {
+        sentence = (struct str){sentence.ptr + word.len, sentence.len - word.len};
+    }
     term_colour(out, cli->colour,
                 str_is(word, "hit") ? TERM_GREEN : str_is(word, "miss") ? TERM_YELLOW : TERM_DIM);
     term_put_text(out, word);
     term_colour(out, cli->colour, TERM_PLAIN);
-    buf_put_str(out, STR(": "));
-    term_put_text(out, member_text(answer, "sentence"));
+    term_put_text(out, sentence);
     buf_put_byte(out, '\n');
-    if (member(answer, "key").ptr) {
-        show_fact(out, cli, "key", member_text(answer, "key"));
-    }
+    show_fact(out, cli, "key", member_text(answer, "key"));
     if (nearest.ptr) {
         show_nearest(cli, nearest, out);
     }

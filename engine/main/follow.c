@@ -125,10 +125,24 @@ static int code_of(struct val run)
     return str_is(type, "CANCELLED") ? CLI_CANCELLED : CLI_FAILED;
 }
 
+/* Why a run did not complete: the error of its first task run that has one, else its own. */
+static struct val error_of(struct val run)
+{
+    struct val_iter iter = member_iter(run, "task_runs");
+    struct val task;
+
+    while (val_next(&iter, NULL, &task)) {
+        if (member(task, "error").ptr) {
+            return member(task, "error");
+        }
+    }
+    return member(run, "error");
+}
+
 /* Prints the result, or on standard error why there is none. */
 static void print_result(struct val run)
 {
-    struct val error = member(run, "error");
+    struct val error = error_of(run);
 
     if (str_is(member_state_type(run), "COMPLETED")) {
         show_json(val_find(run, STR("result")));

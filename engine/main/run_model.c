@@ -13,6 +13,8 @@
 #include "base/mem.h"
 #include "main/member.h"
 
+enum { FAILED_CHILDREN_MAX = 5 };
+
 /* A node with its place in the tree. */
 struct entry {
     struct run_node node;
@@ -342,12 +344,20 @@ bool run_model_running(const struct run_model *model)
     return model->root && !model->root->node.over;
 }
 
+/* True for a child of a mapped step that the step's counts tell of well enough: one that is over,
+ * unless it is among the first that failed. */
+static bool is_told(const struct entry *child, int failed_before)
+{
+    return child->is_child && child->node.over &&
+           (child->node.good || failed_before >= FAILED_CHILDREN_MAX ||
+            strcmp(child->node.state, "Cancelled") == 0);
+}
+
 /* Lists an entry and what is below it. */
 static void list_tree(struct run_model *model, const struct entry *entry)
 {
-    if (entry->is_child && entry->node.over && entry->node.good) {
-        return; /* the step's counts tell of it */
-    }
+    int failed = 0;
+
     if (model->count == model->cap) {
         model->cap = model->cap ? model->cap * 2 : 64;
         model->list = xreallocarray(model->list, model->cap, sizeof(*model->list));
@@ -356,7 +366,10 @@ static void list_tree(struct run_model *model, const struct entry *entry)
         model->list[model->count++] = &entry->node;
     }
     for (const struct entry *below = entry->first; below; below = below->next) {
-        list_tree(model, below); /* as deep as subflows nest, which the engine limits to 32 */
+        if (!is_told(below, failed)) {
+            failed += below->is_child && below->node.over;
+            list_tree(model, below); /* as deep as subflows nest, which the engine limits to 32 */
+        }
     }
 }
 

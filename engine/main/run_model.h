@@ -41,8 +41,8 @@ struct run_model *run_model_free(struct run_model *model);
 bool run_model_take(struct run_model *model, struct val news);
 /* True when something is running. */
 bool run_model_running(const struct run_model *model);
-/* All nodes in the order of the tree, without children of mapped steps that have completed; borrowed
- * until the next call. */
+/* All nodes in the order of the tree; of a mapped step's children only those that run and the first
+ * that failed. Borrowed until the next call. */
 const struct run_node *const *run_model_nodes(struct run_model *model, size_t *ret_count);
 /* The node that <news> is about, or NULL; borrowed. That of a subflow's run has the path of the task
  * run that called it. */

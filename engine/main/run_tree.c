@@ -134,8 +134,9 @@ static int put_state(const struct run_tree *tree, const struct run_node *node, i
     CLEANUP_BUF struct buf text = BUF_INIT(256);
 
     if (!node->begun || strcmp(node->state, "Running") == 0 ||
-        strcmp(node->state, "Completed") == 0) {
-        return 0;
+        strcmp(node->state, "Completed") == 0 ||
+        (strcmp(node->state, "Failed") == 0 && node->text[0] != '\0')) {
+        return 0; /* the sign tells it */
     }
     if (strcmp(node->state, "Retrying") == 0) {
         buf_printf(&text, "attempt %lld", (long long)node->attempt);
