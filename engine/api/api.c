@@ -223,6 +223,7 @@ static int parse_body(struct api_call *call, const struct api_request *request,
     }
     err = json_parse(request->body, &limits, 0, ret_bytes, &why);
     if (err) {
+        call->status = 400; /* also when it nests too deep: its size was fine */
         return call_fail(call, err, "The body is not usable JSON: %s", why.text);
     }
     call->body = (struct val){ret_bytes->data, ret_bytes->len};

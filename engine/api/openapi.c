@@ -243,7 +243,7 @@ static const char reference_head[] =
     "open. All paths begin with `" API_PREFIX "`. Bodies and answers are JSON in UTF-8.\n"
     "\n"
     "    leat api GET /flow-runs\n"
-    "    curl --unix-socket ~/.leat/run/engine.sock http://leat" API_PREFIX "/flow-runs\n"
+    "    curl --unix-socket $LEAT_HOME/run/engine.sock http://leat" API_PREFIX "/flow-runs\n"
     "\n"
     "**Names.** `{run}` is a flow run's id, the beginning of one (8 characters or more), a run's\n"
     "name (the newest with it), or `@last` (the newest that is no subflow). `{task}` is `step`, or\n"

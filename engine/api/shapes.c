@@ -431,8 +431,8 @@ const struct shape shape_deliveries = {"deliveries", "A page of the delivery log
 
 const struct shape *const shape_all[] = {
     &abi_shape,
-    &cache_entry_shape,
     &shape_cache_entries,
+    &cache_entry_shape,
     &shape_cache_stats,
     &shape_cancel,
     &shape_config,

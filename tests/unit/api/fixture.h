@@ -23,9 +23,6 @@ void fixture_stop(struct fixture *fixture);
 /* Ends the engine and starts another one on the same home. */
 void fixture_restart(struct fixture *fixture);
 
-/* Adds a rule of leat.yaml: every ended run is told via the notifier <type>. Before the start. */
-void fixture_notify(struct fixture *fixture, const char *type);
-
 /*
  * Sends a request (<body> is JSON or NULL) and expects <status>. The answer must have the shape
  * that its route promises. Returns its value, borrowed until the next request; VAL_NONE for none.
