@@ -4,6 +4,7 @@
 # The data comes with npm once (18 MB) and stays in the build folder. The home is fresh each time, unless
 # LEAT_HOME names one.
 set -eu
+umask 022
 cd "$(dirname "$0")/../.."
 
 leat=${LEAT_BIN:-$PWD/build/leat}
@@ -58,14 +59,30 @@ fetch() {
     rm -rf "$scratch"
 }
 
+# The report's table of errors, without the bars of Markdown.
+quality() {
+    awk -F ' *[|] *' '/^Learned/ { print "  " $0 }
+        /^[|] [|a-z]/ { printf "  %-36s %-25s %s\n", $2, $3, $4 }
+        /better/ { exit }' "$report"
+}
+
+# Seconds of the steady clock, with a fraction.
+now() {
+    cut -d ' ' -f 1 /proc/uptime
+}
+
 fetch
 flow=(run examples/flows/flights.yaml -p "data=$data" -p "report=$report")
 
 title "1  Learn how late flights leave: read, prepare, train, judge, report"
+begin=$(now)
 show "${flow[@]}"
+middle=$(now)
 
 title "2  The same again: what only computes comes from the cache"
 show "${flow[@]}"
+end=$(now)
+show task-run ls --state Cached
 
 title "3  Drop a plugin with a bug into the home and run it: it crashes, the run goes on"
 "${CC:-cc}" -std=c11 -O1 -shared -fPIC -fvisibility=hidden -Isdk/include examples/demo/unstable.c \
@@ -77,10 +94,13 @@ show flow-run ls
 show flow-run inspect @last
 show cache stats
 
-title "How good is the model?"
-sed -n '3,$p' "$report"
-printf '\nReport: %s\nTry:    LEAT_HOME=%s leat run examples/flows/flights.yaml -p rounds=200\n' \
-    "${report#"$PWD/"}" "${LEAT_HOME#"$PWD/"}"
-printf '        leat cache explain @last/train        which input differs\n'
-printf '        leat flow-run logs @last              what was said\n'
-printf '        examples/flows/                       smaller flows, one idea each\n'
+title "What came of it"
+quality
+awk -v a="$begin" -v b="$middle" -v c="$end" 'BEGIN {
+    printf "  %.1f s the first time, %.1f s the second, nothing lost to the crash.\n", b - a, c - b }'
+printf '\nThe whole report: %s\nTo try next, with LEAT_HOME=%s:\n' "${report#"$PWD/"}" \
+    "${LEAT_HOME#"$PWD/"}"
+printf '  leat run examples/flows/flights.yaml -p rounds=200   the same, but more trees\n'
+printf '  leat cache explain @last/train                       which input differs\n'
+printf '  leat flow-run logs @last                             what was said\n'
+printf '  leat run examples/flows/map.yaml                     smaller flows, one idea each\n'

@@ -1,6 +1,6 @@
 /*
- * A plugin with a bug, for the demo: its task writes through a wild pointer until a given attempt. The engine
- * that runs it must not mind.
+ * A plugin with a bug, for the demo: its task writes through a wild pointer until a given attempt.
+ * The engine that runs it must not mind.
  */
 #include <leat/plugin.h>
 

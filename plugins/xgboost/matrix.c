@@ -153,7 +153,7 @@ leat_status matrix_make(leat_call *call, const char *what, leat_view table,
         status = fill_label(call, what, table, label, rows, matrix.label);
     }
     if (status == LEAT_OK &&
-        XGDMatrixCreateFromMat(cells, rows, features->n, NAN, &matrix.handle) != 0) {
+        XGDMatrixCreateFromMat_omp(cells, rows, features->n, NAN, &matrix.handle, 1) != 0) {
         status = matrix_report(call, "xgboost.bad_data", what);
     }
     if (status == LEAT_OK && label.len > 0 &&

@@ -42,8 +42,6 @@ static void begin(void)
     set_table("data", 0);
     testhost_param(host, "label", "\"y\"");
     testhost_param(host, "rounds", "30");
-    /* Waiting threads spin; on a busy machine that is most of the time. */
-    testhost_param(host, "threads", "1");
 }
 
 /* Ends it. */

@@ -1,6 +1,8 @@
 /*
  * See train.h. Round by round, so that a cancelled step ends within one round and progress is real.
  * With the same data, parameters, seed and number of threads the model is the same byte for byte.
+ * One thread unless told otherwise: waiting threads of OpenMP spin, and on a busy machine that
+ * costs ten times what they gain.
  */
 #include "train.h"
 

@@ -48,7 +48,7 @@ static leat_status load_model(leat_call *call, struct features *ret_features,
         return matrix_report(call, "xgboost.failed", "creating a model");
     }
     if (XGBoosterLoadModelFromBuffer(booster, bytes.ptr, bytes.len) != 0 ||
-        XGBoosterSetParam(booster, "nthread", "2") != 0 ||
+        XGBoosterSetParam(booster, "nthread", "1") != 0 ||
         XGBoosterGetStrFeatureInfo(booster, "feature_name", &n, &names) != 0) {
         status = matrix_report(call, "xgboost.bad_model", "`model`");
     } else if (n == 0 || n > FEATURES_MAX) {
@@ -305,7 +305,7 @@ LEAT_PLUGIN_EX(
         LEAT_INT("patience", "0", "Stop after so many rounds without a better score on `valid`"),
         LEAT_VALUE("params", NULL, "Parameters of XGBoost, for example {max_depth: 6, eta: 0.1}"),
         LEAT_INT("seed", "7", "Seed of everything random"),
-        LEAT_INT("threads", "2", "Threads; the model depends on it in its last digits")),
+        LEAT_INT("threads", "1", "Threads; more pay on an idle machine and large tables only")),
     LEAT_TASK_EX(xgboost_predict, "xgboost.predict", "Predict the rows of a table",
                  LEAT_PART_IDEMPOTENT, LEAT_BYTES_REQUIRED("model", "A model of xgboost.train"),
                  LEAT_VALUE_REQUIRED("data", "The table to predict")),
