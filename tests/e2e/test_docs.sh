@@ -1,6 +1,8 @@
 #!/bin/bash
 # Keeps the documentation true: follows the tutorial to the letter, compiles and runs what the plugin guide
 # shows, and checks that names of tests, settings, states, files and headings on all pages exist.
+#
+# DOCS_UPDATE=1 writes the present outputs of all commands into the pages; look at the difference before you keep it.
 set -u
 
 root=${LEAT_ROOT:?make test sets it}
@@ -117,6 +119,10 @@ follow() {
         esac
     done 3<"$blocks/steps"
     cd "$root" || exit 1
+    if [ -n "${DOCS_UPDATE:-}" ]; then
+        awk -v dir="$blocks" -v work="$place" -f "$here/lib_docs_fill.awk" "$blocks/steps" "$page" \
+            >"$work/page" && cp "$work/page" "$page"
+    fi
 }
 
 # ---- the plugins of the guide ----
@@ -156,15 +162,20 @@ leaves_out_short_words() {
     run_flow 0 words.yaml -p files=a.txt -p length_min=4 && says '"counts": { "fish": 2 }'
 }
 
+# wait_for_task <state>: until the engine at work has a latest task in that state.
+wait_for_task() {
+    for _ in $(seq 600); do
+        [ -S "$LEAT_HOME/run/engine.sock" ] &&
+            "$leat" task-run ls --limit 1 2>/dev/null | grep -q "$1" && return
+        sleep 0.1
+    done
+}
+
 waits_for_a_file() {
     rm -f late.txt
     (
         # Appears when the first attempt has failed for want of it.
-        for _ in $(seq 600); do
-            "$leat" flow-run logs @last 2>/dev/null | grep -q . && break
-            "$leat" task-run ls --limit 1 2>/dev/null | grep -q AwaitingRetry && break
-            sleep 0.1
-        done
+        wait_for_task AwaitingRetry
         echo late >late.txt
     ) &
     local helper=$!
@@ -198,10 +209,7 @@ stops_when_cancelled() {
     local code
     "$leat" run words.yaml -p files=a.txt,b.txt -p pause=10m >"$work/cancel.out" 2>&1 </dev/null &
     local run=$!
-    for _ in $(seq 600); do
-        "$leat" task-run ls --limit 1 2>/dev/null | grep -q Running && break
-        sleep 0.1
-    done
+    wait_for_task Running
     kill -INT "$run"
     wait "$run"
     code=$?
