@@ -194,12 +194,12 @@ static void step_ended(struct core *core, struct run *run, const struct task *ta
     }
 }
 
-/* The step whose failure fails the run: the first one that ran and is not allowed to fail, else
- * the first that did not complete at all. NULL when all is well. */
-static const struct task *find_failure(const struct run *run)
+/* The step before <end> whose failure fails the run: the first one that ran and is not allowed to
+ * fail, else the first that did not complete at all. NULL when all is well. */
+static const struct task *find_failure(const struct run *run, uint32_t end)
 {
     const struct task *failure = NULL;
-    for (uint32_t index = 0; index < run->flow->step_count; index++) {
+    for (uint32_t index = 0; index < end; index++) {
         const struct task *task = &run->tasks[index];
         enum state state = (enum state)task->state;
         if (state_completed(state) || run->flow->steps[index].allow_failure) {
@@ -246,17 +246,37 @@ static void run_over(struct core *core, struct run *run, enum state state)
                  });
 }
 
+/* The sentence about a run that fails because of <task>. */
+static void put_failure(const struct run *run, const struct task *task, struct buf *out)
+{
+    enum state state = (enum state)task->state;
+    buf_printf(out, "%.*s %s", STR_ARGS(run->flow->steps[task->step].name), failure_words(state));
+    if (task->error && task->error->text[0] != '\0') {
+        buf_printf(out, ": %s", task->error->text);
+    }
+}
+
 /* Ends the run as Failed because of <task>. */
 static void run_failed(struct core *core, struct run *run, const struct task *task)
 {
-    enum state state = (enum state)task->state;
     CLEANUP_BUF struct buf text = BUF_INIT(2 * CORE_TEXT_MAX);
-    buf_printf(&text, "%.*s %s", STR_ARGS(run->flow->steps[task->step].name), failure_words(state));
-    if (task->error && task->error->text[0] != '\0') {
-        buf_printf(&text, ": %s", task->error->text);
-    }
+    put_failure(run, task, &text);
     live_error_set(&run->error, "flow.step_failed", buf_cstr(&text));
     run_over(core, run, STATE_FAILED);
+}
+
+enum state core_outlook(const struct run *run, struct buf *out)
+{
+    if (run->in_finally && run->state == STATE_RUNNING) {
+        const struct task *failure = find_failure(run, run->flow->main_count);
+        if (failure) {
+            put_failure(run, failure, out);
+        }
+        return failure ? STATE_FAILED : STATE_COMPLETED;
+    }
+    buf_put_str(out, run->error ? str_of(run->error->text) : STR_NONE);
+    return run->in_finally && run->state == STATE_CANCELLING ? (enum state)run->kill_state
+                                                             : (enum state)run->state;
 }
 
 /* All steps have ended: so does the run, unless its output has to be resolved first. */
@@ -266,7 +286,7 @@ static void run_end(struct core *core, struct run *run)
         run_over(core, run, (enum state)run->kill_state);
         return;
     }
-    const struct task *failure = find_failure(run);
+    const struct task *failure = find_failure(run, run->flow->step_count);
     if (failure) {
         run_failed(core, run, failure);
         return;

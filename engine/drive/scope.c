@@ -139,7 +139,7 @@ static int lookup_step(struct scope *scope, struct str name, struct val *ret_val
         *ret_value = task->result;
         return 0;
     }
-    if (!core_task_is_map(run, task)) {
+    if (!core_task_is_map(run, task) || task->state == STATE_SKIPPED) {
         return 0;
     }
     list = &run_data(run)->steps[index].result;
@@ -157,9 +157,9 @@ static int lookup_step(struct scope *scope, struct str name, struct val *ret_val
 static bool run_member(const struct scope *scope, struct str name, char *ret_text, size_t size)
 {
     const struct run *run = scope->run;
+    CLEANUP_BUF struct buf reason = BUF_INIT(2 * CORE_TEXT_MAX);
     char text[UUID_TEXT_SIZE]; /* long enough for an instant, too */
     const char *value = text;
-    enum state state = scope->state == STATE_NONE ? (enum state)run->state : scope->state;
 
     if (str_is(name, "id")) {
         uuid_format(&run->uuid, text);
@@ -169,7 +169,9 @@ static bool run_member(const struct scope *scope, struct str name, char *ret_tex
         snprintf(ret_text, size, "%.*s", STR_ARGS(run->flow->name));
         return true;
     } else if (str_is(name, "state")) {
-        value = state_name(state);
+        enum state outlook = core_outlook(run, &reason);
+
+        value = state_name(scope->state == STATE_NONE ? outlook : scope->state);
     } else if (str_is(name, "created")) {
         clock_format(run->created_us, text);
     } else if (str_is(name, "base_dir")) {
@@ -182,7 +184,8 @@ static bool run_member(const struct scope *scope, struct str name, char *ret_tex
         }
         value = data->workdir;
     } else if (str_is(name, "error")) {
-        value = run->error ? run->error->text : "";
+        core_outlook(run, &reason);
+        value = buf_cstr(&reason);
     } else {
         return false;
     }

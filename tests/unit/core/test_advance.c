@@ -169,6 +169,35 @@ Test(advance, finally_runs_after_a_failure)
     cr_assert_eq(run->state, STATE_FAILED);
 }
 
+/* How a run stands in `finally` is told by its main steps: tidy must not change it by failing. */
+static void expect_outlook(enum sim_plan plan, enum state state, const char *reason)
+{
+    CLEANUP_BUF struct buf text = BUF_INIT(2 * CORE_TEXT_MAX);
+    sim_flow(sim, with_finally);
+    sim_plan(sim, "a", plan);
+    sim_plan(sim, "tidy", SIM_FAIL);
+    struct run *run = sim_submit(sim, "f");
+    cr_assert_eq(core_outlook(run, &text), run->state);
+    while (!state_terminal(sim_state(run, "tidy"))) {
+        cr_assert(sim_step(sim));
+        if (run->in_finally && !state_terminal(sim_state(run, "tidy"))) {
+            buf_clear(&text);
+            cr_assert_eq(core_outlook(run, &text), state);
+            cr_assert_str_eq(buf_cstr(&text), reason);
+        }
+    }
+}
+
+Test(advance, in_finally_a_run_that_went_well_looks_completed)
+{
+    expect_outlook(SIM_OK, STATE_COMPLETED, "");
+}
+
+Test(advance, in_finally_a_run_that_failed_looks_failed_and_says_why)
+{
+    expect_outlook(SIM_FAIL, STATE_FAILED, "a failed: it did not work");
+}
+
 Test(advance, a_failed_finally_step_fails_the_run)
 {
     sim_flow(sim, with_finally);
