@@ -5,8 +5,8 @@
  *
  * News are made when something is decided, if somebody listens, and the store shows it a moment
  * later: settling in between puts what was decided too early for the news into the snapshot. What
- * is in both is left out: a follower remembers what it has told. Each struct belongs to one reader; only its wake function is called
- * from elsewhere.
+ * is in both is left out: a follower remembers what it has told. Each struct belongs to one reader;
+ * only its wake function is called from elsewhere.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -22,8 +22,8 @@ void socket_remove(const char *home);
 /* Connects (blocking). ERR_UNAVAILABLE with a sentence when no engine listens. */
 int socket_connect(const char *home, int *ret_fd, struct err_text *reterr_why);
 
-/* The socket's path for somebody who connects by himself: short, and good in this process as long as
- * the directory <ret_dir> is open. ERR_UNAVAILABLE when no engine listens. */
+/* The socket's path for somebody who connects by himself: short, and good in this process as long
+ * as the directory <ret_dir> is open. ERR_UNAVAILABLE when no engine listens. */
 enum { SOCKET_PATH_SIZE = 64 };
 int socket_path(const char *home, int *ret_dir, char ret_path[SOCKET_PATH_SIZE],
                 struct err_text *reterr_why);

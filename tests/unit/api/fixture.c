@@ -54,8 +54,7 @@ __attribute__((constructor)) static void become_host(int argc, char **argv)
     }
 }
 
-/* Copies one built plugin into the home. */
-static void install(const char *home, const char *built)
+void fixture_install(struct fixture *fixture, const char *built)
 {
     CLEANUP_BUF struct buf content = BUF_INIT(64 * 1024 * 1024);
     CLEANUP_FREE char *from = NULL;
@@ -64,7 +63,7 @@ static void install(const char *home, const char *built)
 
     cr_assert(getenv("LEAT_BUILD"), "LEAT_BUILD must name the folder with built plugins");
     from = file_join(getenv("LEAT_BUILD"), built);
-    to = xasprintf("%s/plugins/%s", home, file_basename(built));
+    to = xasprintf("%s/plugins/%s", fixture->home, file_basename(built));
     cr_assert_eq(file_read(from, &content, &why), 0, "%s", why.text);
     cr_assert_eq(file_write(to, content.data, content.len, 0644, &why), 0, "%s", why.text);
 }
@@ -98,8 +97,8 @@ void fixture_start(struct fixture *fixture)
     cr_assert(mkdtemp(fixture->home));
     plugins = file_join(fixture->home, "plugins");
     cr_assert_eq(file_mkdirs(plugins, 0755, NULL), 0);
-    install(fixture->home, "examples/plugins/hello.so");
-    install(fixture->home, "plugins/exec.so");
+    fixture_install(fixture, "examples/plugins/hello.so");
+    fixture_install(fixture, "plugins/exec.so");
     start_engine(fixture);
 }
 

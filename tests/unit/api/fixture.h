@@ -23,6 +23,9 @@ void fixture_stop(struct fixture *fixture);
 /* Ends the engine and starts another one on the same home. */
 void fixture_restart(struct fixture *fixture);
 
+/* Installs one more built plugin ("plugins/log.so"); seen from the next submission on. */
+void fixture_install(struct fixture *fixture, const char *built);
+
 /*
  * Sends a request (<body> is JSON or NULL) and expects <status>. The answer must have the shape
  * that its route promises. Returns its value, borrowed until the next request; VAL_NONE for none.
