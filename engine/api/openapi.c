@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/api.h"
+#include "api/http.h"
 #include "api/route.h"
 #include "api/shape.h"
 #include "core/state.h"
@@ -246,28 +247,47 @@ static const char reference_head[] =
     "    curl --unix-socket $LEAT_HOME/run/engine.sock http://leat" API_PREFIX "/flow-runs\n"
     "\n"
     "**Names.** `{run}` is a flow run's id, the beginning of one (8 characters or more), a run's\n"
-    "name (the newest with it), or `@last` (the newest that is no subflow). `{task}` is `step`, or\n"
-    "`step[3]` for a child of a mapped step.\n"
+    "name (the newest with it), or `@last` (the newest that is no subflow). `{task}` is `step`,\n"
+    "or `step[3]` for a child of a mapped step.\n"
     "\n"
-    "**Errors** are `application/problem+json` (RFC 9457) with one sentence in `detail`. 400: the\n"
-    "request makes no sense; 404: there is no such thing; 405: another method is wanted, see\n"
-    "`Allow`; 409: the state of things does not allow it; 413, 414, 431: too large; 415: the body\n"
-    "is not plain JSON; 422: the flow or its parameters have mistakes, all of them in `problems`;\n"
-    "503: try again; 507: the disk or the store is full.\n"
+    "**Errors** are `application/problem+json` (RFC 9457) with one sentence in `detail`:\n"
     "\n"
-    "**Pages.** Lists have `next`; ask again with `after` set to it until it is null. A page may be\n"
-    "shorter than `limit` and still have a next one.\n"
+    "| Status | Meaning |\n"
+    "|---|---|\n"
+    "| 400 | The request makes no sense |\n"
+    "| 404 | There is no such thing |\n"
+    "| 405 | Another method is wanted, see `Allow` |\n"
+    "| 409 | The state of things does not allow it |\n"
+    "| 413, 414, 431 | Too large: body or answer, path, headers |\n"
+    "| 415 | The body is not plain JSON |\n"
+    "| 422 | The flow or its parameters have mistakes, all of them in `problems` |\n"
+    "| 503 | Try again |\n"
+    "| 507 | The disk or the store is full |\n"
+    "\n"
+    "**Pages.** Lists have `next`; ask again with `after` set to it until it is null. A page may\n"
+    "be shorter than `limit` and still have a next one.\n"
     "\n"
     "**Values.** Results and parameters are JSON. Binary data is `{\"$bin\": \"<base64>\"}`. A value\n"
     "larger than 16 KiB is `{\"$blob\": \"<hash>\", \"size\": n}` unless `expand` was asked for.\n"
     "\n"
-    "**Limits.** Body 16 MiB; path and query 8 KiB; headers 16 KiB in 64 lines; answer 64 MiB;\n"
-    "64 event streams; 512 connections; a connection that is silent for 30 s is closed.\n"
-    "\n"
     "**Events.** A stream begins with `snapshot`: the run with its `task_runs`, and `child_runs`\n"
-    "with theirs. Then come `flow_run`, `task_run`, `map`, `progress` and `log` as they happen, and\n"
-    "`end` at last. Each event's `data` is one object whose `type` is the event's name; `time` is in\n"
-    "microseconds since 1970. After `lost` (the reader was too slow) a new `snapshot` follows.\n";
+    "with theirs. Then come `flow_run`, `task_run`, `map`, `progress` and `log` as they happen,\n"
+    "and `end` at last. Each event's `data` is one object whose `type` is the event's name; `time`\n"
+    "is in microseconds since 1970. After `lost` (the reader was too slow) a new `snapshot`\n"
+    "follows.\n";
+
+/* The paragraph about limits. */
+static void describe_limits(struct buf *out)
+{
+    buf_printf(
+        out,
+        "\n**Limits.** Body %d MiB; path and query %d KiB; headers %d KiB in %d lines; answer\n"
+        "%d MiB; %d event streams; %d connections; a connection that is silent for %d s is\n"
+        "closed.\n",
+        API_BODY_MAX >> 20, API_TARGET_MAX >> 10, HTTP_HEADER_BYTES_MAX >> 10,
+        HTTP_HEADER_LINES_MAX, API_RESPONSE_MAX >> 20, HTTP_STREAMS_MAX, HTTP_CONNECTIONS_MAX,
+        HTTP_IDLE_S);
+}
 
 /* The query parameters of a route. */
 static void describe_query(struct buf *out, const struct route *route)
@@ -333,6 +353,7 @@ int api_reference(struct buf *out)
     const char *tag = "";
 
     buf_put_str(out, str_of(reference_head));
+    describe_limits(out);
     for (size_t i = 0; i < route_count; i++) {
         if (strcmp(tag, route_table[i].tag) != 0) {
             tag = route_table[i].tag;

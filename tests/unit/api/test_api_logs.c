@@ -19,12 +19,14 @@ static const char flow_lines[] =
     "  second: { task: hello.greet, wait_for: [first], with: { who: log } }\n"
     "  fan: { task: hello.greet, map: [a, b], with: { who: \"${item}\" }, wait_for: [second] }\n";
 
+/* An engine that has run the flow. */
 static void start(void)
 {
     fixture_start(&fixture);
     fixture_run(&fixture, flow_lines, "");
 }
 
+/* Ends it. */
 static void stop(void)
 {
     fixture_stop(&fixture);

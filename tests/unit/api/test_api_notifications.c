@@ -10,6 +10,7 @@
 
 static struct fixture fixture;
 
+/* An engine with two notifiers. */
 static void start(void)
 {
     fixture_start(&fixture);
@@ -17,6 +18,7 @@ static void start(void)
     fixture_install(&fixture, "plugins/command.so");
 }
 
+/* Ends it. */
 static void stop(void)
 {
     fixture_stop(&fixture);

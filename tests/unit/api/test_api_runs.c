@@ -10,11 +10,13 @@
 
 static struct fixture fixture;
 
+/* A fresh engine. */
 static void start(void)
 {
     fixture_start(&fixture);
 }
 
+/* Ends it. */
 static void stop(void)
 {
     fixture_stop(&fixture);
@@ -59,11 +61,12 @@ Test(api_runs, every_mistake_of_a_flow_is_in_the_problems)
 
 Test(api_runs, unfit_parameters_are_problems_too)
 {
-    struct val problem = fixture_ask(
-        &fixture, "POST", "/flow-runs",
-        "{\"flow_text\": \"flow: x\\nparams: {n: {type: int}}\\nsteps:\\n  a: {task: hello.greet}\\n\","
-        "\"params\": {\"n\": \"many\"}}",
-        422);
+    struct val problem =
+        fixture_ask(&fixture, "POST", "/flow-runs",
+                    "{\"flow_text\": \"flow: x\\nparams: {n: {type: int}}\\nsteps:\\n"
+                    "  a: {task: hello.greet}\\n\","
+                    "\"params\": {\"n\": \"many\"}}",
+                    422);
 
     cr_assert(strstr(text_at(problem, "problems"), "n"));
 }

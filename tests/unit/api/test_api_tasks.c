@@ -11,11 +11,13 @@
 
 static struct fixture fixture;
 
+/* A fresh engine. */
 static void start(void)
 {
     fixture_start(&fixture);
 }
 
+/* Ends it. */
 static void stop(void)
 {
     fixture_stop(&fixture);

@@ -14,12 +14,14 @@ static struct fixture fixture;
 static struct api_follow *follow;
 static struct buf news;
 
+/* A fresh engine. */
 static void start(void)
 {
     fixture_start(&fixture);
     buf_init(&news, API_RESPONSE_MAX);
 }
 
+/* Ends it. */
 static void stop(void)
 {
     api_follow_free(follow);
@@ -282,6 +284,32 @@ Test(follow, waiting_in_vain_ends_after_the_timeout)
     cr_assert_eq(news.len, 0);
     go();
     cr_assert(read_all().ended);
+}
+
+Test(follow, a_reader_that_is_too_slow_is_told_and_gets_a_new_snapshot)
+{
+    const char *id = fixture_submit(
+        &fixture,
+        format("flow: chatty\nsteps:\n  talk:\n    task: exec.run\n"
+               "    map: [1, 2, 3, 4, 5, 6, 7, 8]\n    with:\n"
+               "      shell: \"touch %s/began; while ! test -e %s/go; do sleep 0.02; done; "
+               "seq 9000 >&2\"\n",
+               fixture.home, fixture.home),
+        "");
+    bool lost = false;
+    struct val value;
+
+    fixture_wait_for_file(format("%s/began", fixture.home));
+    begin(id, false);
+    cr_assert(is(next(), "snapshot"));
+    go();
+    fixture_wait(&fixture, id);
+    for (value = next(); !is(value, "snapshot"); value = next()) {
+        lost = lost || is(value, "lost");
+    }
+    cr_assert(lost);
+    cr_assert_str_eq(text_at(value, "state.name"), "Completed");
+    cr_assert(is(next(), "end"));
 }
 
 /* Counts wakes and lets a thread wait for one. */

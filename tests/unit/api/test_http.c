@@ -17,6 +17,7 @@ static struct http *http;
 static struct wire wire;
 static struct wire_answer answer;
 
+/* An engine, its server, and a connection. */
 static void start(void)
 {
     struct err_text why = {""};
@@ -26,6 +27,7 @@ static void start(void)
     wire_open(&wire, fixture.home);
 }
 
+/* Ends all three. */
 static void stop(void)
 {
     wire_answer_done(&answer);

@@ -15,6 +15,7 @@
 static struct buf value;
 static struct val document;
 
+/* Makes the document. */
 static void start(void)
 {
     buf_init(&value, 1024 * 1024);
@@ -22,6 +23,7 @@ static void start(void)
     cr_assert_eq(val_scan(value.data, value.len, &val_limits_task, &document, NULL), 0);
 }
 
+/* Frees it. */
 static void stop(void)
 {
     buf_done(&value);

@@ -15,11 +15,13 @@ static struct route_target target;
 static struct err_text why;
 static char allow[64];
 
+/* An empty arena. */
 static void start(void)
 {
     arena_init(&arena, 1024 * 1024);
 }
 
+/* Frees it. */
 static void stop(void)
 {
     arena_done(&arena);

@@ -17,6 +17,7 @@
 static char home[1024];
 static struct err_text why;
 
+/* An empty home. */
 static void start(void)
 {
     const char *tmp = getenv("TMPDIR");
@@ -25,6 +26,7 @@ static void start(void)
     cr_assert(mkdtemp(home));
 }
 
+/* Removes it. */
 static void stop(void)
 {
     file_remove_tree(home, NULL);
