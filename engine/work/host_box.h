@@ -1,6 +1,7 @@
 /*
- * The black box of a host: output that was read from its pipes but has not been sent yet, in memory
- * that outlives the process. Without it a crash would lose the very lines that explain it.
+ * The black box of a host: which call it began last, and output that was read from its pipes but
+ * has not been sent yet, in memory that outlives the process. Without it a crash would lose the
+ * very lines that explain it.
  *
  * The host's listening thread and main thread write it (host_io.c, under its lock), the engine
  * reads it after the process's death (proc.c) and believes none of the lengths.
@@ -28,6 +29,7 @@ struct host_box_stream {
 };
 
 struct host_box {
+    uint64_t begun;                    /* number of the last call that began, or was skipped */
     struct host_box_stream streams[2]; /* stdout, stderr */
 };
 

@@ -15,6 +15,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/fault.h"
 #include "base/mem.h"
 #include "base/must.h"
 #include "plug/descriptor.h"
@@ -156,6 +157,7 @@ void host_call_run(struct host_call *call, const leat_plugin *plugin,
     };
     int64_t began_us = clock_mono_us(&clock_real);
 
+    (void)FAULT("host.begin");
     leat_status status = LEAT_CANCELLED;
     const leat_part *part = descriptor_abi_part(plugin, frame->kind, frame->type);
     begin(call, part, frame);
@@ -164,6 +166,7 @@ void host_call_run(struct host_call *call, const leat_plugin *plugin,
     } else {
         status = run_part(call, plugin, part, frame);
     }
+    (void)FAULT("host.ran");
     fflush(stdout);
     fflush(stderr);
     host_strays_end();
@@ -172,6 +175,7 @@ void host_call_run(struct host_call *call, const leat_plugin *plugin,
     if (host_io_end(call->io, &reply)) {
         refuse_late(call, &reply);
     }
+    (void)FAULT("host.sent");
     end(call);
 }
 

@@ -15,9 +15,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -26,18 +24,18 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
-#include "work/capture.h"
 #include "work/host.h"
 #include "work/host_box.h"
+#include "work/host_pipe.h"
 #include "work/pool.h"
 
+enum { STREAMS = POOL_STREAM_STDERR + 1 };
 enum { LISTEN_CONTROL, LISTEN_WAKE, LISTEN_STDOUT, LISTEN_STDERR, LISTEN_COUNT };
 
 struct output {
     struct host_io *io;
-    struct capture capture;
-    int fd;                      /* -1 for log() */
-    struct host_box_stream *box; /* NULL for log() */
+    struct host_pipe pipe; /* of log(): only its capture is used */
+    struct host_pipe_sink sink;
     enum pool_stream stream;
     int32_t level;
 };
@@ -51,8 +49,9 @@ struct host_io {
     uint64_t cancel;      /* number that the engine wants to stop */
     int cancel_fd;
     bool cancel_fd_set;
-    struct output outputs[3]; /* by enum pool_stream */
-    int64_t progress_sent_us; /* monotonic, when the last one went out */
+    struct host_box *box;
+    struct output outputs[STREAMS]; /* by enum pool_stream */
+    int64_t progress_sent_us;       /* monotonic, when the last one went out */
     bool progress_held;
     double progress_fraction;
     char *progress_text;
@@ -61,6 +60,7 @@ struct host_io {
 };
 
 static bool prepare_fds(void);
+static void prepare_outputs(struct host_io *io);
 static bool open_box(struct host_io *io);
 static bool start_thread(struct host_io *io);
 static void *listen_thread(void *user);
@@ -69,9 +69,7 @@ static bool read_control(struct host_io *io, struct frame_reader *reader);
 static void obey(struct host_io *io, const struct frame *frame);
 static void begin_cancel(struct host_io *io);
 static void answer(const struct frame *frame);
-static bool read_pipe(struct host_io *io, struct output *output, size_t max);
-static size_t announce(struct output *output);
-static void keep_partial(struct output *output);
+static void push(void *user);
 static void emit_line(void *user, struct str line);
 static void put_progress(struct host_io *io);
 static void write_out(struct host_io *io);
@@ -89,14 +87,7 @@ struct host_io *host_io_new(void)
     atomic_init(&io->cancelled, false);
     io->cancel_fd = -1;
     io->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    io->outputs[POOL_STREAM_LOG] = (struct output){.fd = -1, .stream = POOL_STREAM_LOG};
-    io->outputs[POOL_STREAM_STDOUT] =
-        (struct output){.fd = HOST_FD_STDOUT, .stream = POOL_STREAM_STDOUT, .level = LEAT_LOG_INFO};
-    io->outputs[POOL_STREAM_STDERR] = (struct output){
-        .fd = HOST_FD_STDERR, .stream = POOL_STREAM_STDERR, .level = LEAT_LOG_WARNING};
-    for (unsigned i = 0; i < 3; i++) {
-        io->outputs[i].io = io;
-    }
+    prepare_outputs(io);
     if (io->wake_fd < 0 || !open_box(io) || !start_thread(io)) {
         free(io);
         return NULL;
@@ -121,6 +112,22 @@ static bool prepare_fds(void)
     return true;
 }
 
+/* Says of each stream where its lines come from and go to. */
+static void prepare_outputs(struct host_io *io)
+{
+    static const int fds[] = {-1, HOST_FD_STDOUT, HOST_FD_STDERR};
+    static const int32_t levels[] = {0, LEAT_LOG_INFO, LEAT_LOG_WARNING};
+
+    for (unsigned i = 0; i < STREAMS; i++) {
+        struct output *output = &io->outputs[i];
+        output->io = io;
+        output->pipe.fd = fds[i];
+        output->sink = (struct host_pipe_sink){emit_line, push, output};
+        output->stream = (enum pool_stream)i;
+        output->level = levels[i];
+    }
+}
+
 /* Maps the black box; false when it is not there. */
 static bool open_box(struct host_io *io)
 {
@@ -130,8 +137,9 @@ static bool open_box(struct host_io *io)
     if (box == MAP_FAILED) {
         return false;
     }
-    io->outputs[POOL_STREAM_STDOUT].box = &box->streams[0];
-    io->outputs[POOL_STREAM_STDERR].box = &box->streams[1];
+    io->box = box;
+    io->outputs[POOL_STREAM_STDOUT].pipe.box = &box->streams[0];
+    io->outputs[POOL_STREAM_STDERR].pipe.box = &box->streams[1];
     return true;
 }
 
@@ -182,8 +190,8 @@ static void *listen_thread(void *user)
                 continue;
             }
             pthread_mutex_lock(&io->lock);
-            bool open = read_pipe(io, &io->outputs[POOL_STREAM_STDOUT + i - LISTEN_STDOUT],
-                                  HOST_BOX_RAW_MAX);
+            struct output *output = &io->outputs[POOL_STREAM_STDOUT + i - LISTEN_STDOUT];
+            bool open = host_pipe_read(&output->pipe, HOST_BOX_RAW_MAX, &output->sink);
             write_out(io);
             pthread_mutex_unlock(&io->lock);
             polls[i].fd = open ? polls[i].fd : -1;
@@ -304,6 +312,7 @@ bool host_io_begin(struct host_io *io, uint64_t seq)
     pthread_mutex_lock(&io->lock);
     bool wanted = seq > io->recalled;
     io->begun = seq;
+    io->box->begun = seq;
     if (wanted) {
         io->running = seq;
         atomic_store(&io->cancelled, false);
@@ -315,8 +324,8 @@ bool host_io_begin(struct host_io *io, uint64_t seq)
             begin_cancel(io);
         }
         io->progress_sent_us = 0;
-        for (unsigned i = 0; i < 3; i++) {
-            capture_begin(&io->outputs[i].capture);
+        for (unsigned i = 0; i < STREAMS; i++) {
+            capture_begin(&io->outputs[i].pipe.capture);
         }
     }
     pthread_mutex_unlock(&io->lock);
@@ -336,12 +345,9 @@ int host_io_end(struct host_io *io, const struct frame *result)
     for (unsigned i = 0; i < 2; i++) {
         struct output *output = &io->outputs[POOL_STREAM_STDOUT + i];
         if (some && polls[i].revents) {
-            read_pipe(io, output, HOST_IO_DRAIN_MAX);
+            host_pipe_read(&output->pipe, HOST_IO_DRAIN_MAX, &output->sink);
         }
-        if (output->capture.len > 0) {
-            capture_flush(&output->capture, emit_line, output);
-        }
-        output->box->partial_len = 0;
+        host_pipe_flush(&output->pipe, &output->sink);
     }
     if (io->progress_held) {
         put_progress(io);
@@ -355,57 +361,12 @@ int host_io_end(struct host_io *io, const struct frame *result)
     return err;
 }
 
-/* Reads what is in a pipe, up to <max>, into frames; false at its end. The lock is held. */
-static bool read_pipe(struct host_io *io, struct output *output, size_t max)
+/* host_pipe_sink.push */
+static void push(void *user)
 {
-    struct host_box_stream *box = output->box;
+    const struct output *output = user;
 
-    for (size_t total = 0; total < max;) {
-        size_t expected = announce(output);
-        ssize_t len = read(output->fd, box->raw, expected);
-        if (len <= 0) {
-            box->raw_len = 0;
-        }
-        if (len < 0 && errno == EINTR) {
-            continue;
-        }
-        if (len <= 0) {
-            return len < 0 && errno == EAGAIN;
-        }
-        capture_feed(&output->capture, box->raw, (size_t)len, emit_line, output);
-        write_out(io);
-        keep_partial(output);
-        total += (size_t)len;
-        if ((size_t)len < sizeof(box->raw)) {
-            return true;
-        }
-    }
-    return true;
-}
-
-/* Tells the black box how many bytes the next read() will take out of the pipe. */
-static size_t announce(struct output *output)
-{
-    struct host_box_stream *box = output->box;
-    int there = 0;
-
-    if (ioctl(output->fd, FIONREAD, &there) || there < 1) {
-        there = 1; /* The end of the pipe, or an error, which read() tells. */
-    }
-    size_t expected = (size_t)there < sizeof(box->raw) ? (size_t)there : sizeof(box->raw);
-    memset(box->raw, 0, expected);
-    box->raw_len = (uint32_t)expected;
-    return expected;
-}
-
-/* Everything but the line that has begun is on its way. The lock is held. */
-static void keep_partial(struct output *output)
-{
-    struct host_box_stream *box = output->box;
-
-    memcpy(box->partial, output->capture.line, output->capture.len);
-    box->partial_len = (uint32_t)output->capture.len;
-    box->raw_len = 0;
+    write_out(output->io);
 }
 
 /* One line becomes one frame. The lock is held. */
@@ -427,13 +388,14 @@ static void emit_line(void *user, struct str line)
 void host_io_log(struct host_io *io, int32_t level, struct str text)
 {
     struct output *output = &io->outputs[POOL_STREAM_LOG];
+    struct capture *capture = &output->pipe.capture;
 
     pthread_mutex_lock(&io->lock);
     output->level = level;
-    capture_feed(&output->capture, text.ptr, text.len, emit_line, output);
-    if (!output->capture.ended) {
+    capture_feed(capture, text.ptr, text.len, emit_line, output);
+    if (!capture->ended) {
         /* The end of the text ends the line, and counts as a byte: empty lines are not free. */
-        capture_feed(&output->capture, "\n", 1, emit_line, output);
+        capture_feed(capture, "\n", 1, emit_line, output);
     }
     write_out(io);
     pthread_mutex_unlock(&io->lock);

@@ -187,9 +187,8 @@ struct pool_call {
 
 /*
  * Takes one call (everything is copied into the frame). ERR_LIMIT when the frame would pass
- * FRAME_MAX (large values belong into blobs), ERR_UNAVAILABLE when there is no room, ERR_EXISTS for
- * a call id in flight. The call is written to the host at the end of the loop iteration, or by
- * pool_flush().
+ * FRAME_MAX (large values belong into blobs), ERR_UNAVAILABLE when there is no room. The call is
+ * written to the host at the end of the loop iteration, or by pool_flush().
  */
 int pool_call(struct pool *pool, const struct pool_call *call, struct err_text *reterr_why);
 

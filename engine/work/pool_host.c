@@ -14,14 +14,12 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/must.h"
+#include "work/pool_judge.h"
 
 enum { HOST_MAGIC = 0x686f7374, TYPE_SHOWN_MAX = 64 };
 
 /* Steps of the ladder that have been taken. */
 enum rung { RUNG_NONE, RUNG_POLITE, RUNG_TERM, RUNG_KILL };
-
-/* Why the pool kills a host, besides the ladder. */
-enum doom { DOOM_NONE, DOOM_START, DOOM_SILENT, DOOM_PROTOCOL };
 
 struct slot {
     uint64_t call_id;
@@ -51,7 +49,7 @@ struct pool_host {
     int64_t closed_us; /* when it closed a channel, 0: it did not */
     int64_t alive_us;  /* last sign of life */
     int64_t pinged_us;
-    enum doom doom;
+    enum pool_doom doom;
     struct err_text doom_why;
 };
 
@@ -63,15 +61,10 @@ static void on_ended(void *user, const struct spawner_report *report);
 static void on_hello(struct pool_host *host, const struct frame_hello *hello);
 static void on_hello_failed(struct pool_host *host, const struct frame_hello_failed *failed);
 static void on_result(struct pool_host *host, const struct frame_result *result);
-static void judge(const struct slot *slot, const struct frame_result *result,
-                  struct pool_outcome *ret_outcome);
-static void judge_stopped(const struct slot *slot, struct pool_outcome *outcome);
 static void on_log(struct pool_host *host, const struct frame_log *log);
 static void on_progress(struct pool_host *host, const struct frame_progress *progress);
 static void on_recalled(struct pool_host *host, const struct frame_recalled *recalled);
-static void judge_dead(const struct pool_host *host, const struct slot *slot,
-                       const struct spawner_report *report, struct pool_outcome *outcome,
-                       struct err_text *text);
+static struct pool_case case_of(const struct pool_host *host, const struct slot *slot);
 static void give_back(struct pool_host *host, const struct slot *slot);
 static void end_head(struct pool_host *host, const struct pool_outcome *outcome, bool begun);
 static struct slot *slot_at(struct pool_host *host, unsigned index);
@@ -81,7 +74,7 @@ static void climb(struct pool_host *host, enum rung rung, int64_t due_us);
 static void step_head(struct pool_host *host, int64_t now_us, int64_t *due_us);
 static void step_ladder(struct pool_host *host, int64_t now_us, int64_t *due_us);
 static void step_silence(struct pool_host *host, int64_t now_us, int64_t *due_us);
-static void doom(struct pool_host *host, enum doom doom, const char *why);
+static void doom(struct pool_host *host, enum pool_doom doom, const char *why);
 static void soonest(int64_t *due_us, int64_t candidate_us);
 static int64_t mono_us(void);
 
@@ -267,7 +260,7 @@ static void on_frame(void *user, const struct frame *frame, bool control)
         return;
     }
     if (frame->type != FRAME_PONG) {
-        doom(host, DOOM_PROTOCOL, "it sent a frame that does not belong there");
+        doom(host, POOL_DOOM_PROTOCOL, "it sent a frame that does not belong there");
     }
 }
 
@@ -294,7 +287,7 @@ static void on_data_frame(struct pool_host *host, const struct frame *frame)
         on_progress(host, &frame->progress);
         return;
     default:
-        doom(host, DOOM_PROTOCOL, "it sent a frame that does not belong there");
+        doom(host, POOL_DOOM_PROTOCOL, "it sent a frame that does not belong there");
     }
 }
 
@@ -303,7 +296,7 @@ static void on_hello(struct pool_host *host, const struct frame_hello *hello)
 {
     if (host->view.ready || hello->wire_version != FRAME_WIRE_VERSION ||
         memcmp(&hello->hash, &host->hash, sizeof(host->hash)) != 0) {
-        doom(host, DOOM_PROTOCOL, "it introduced itself as something else");
+        doom(host, POOL_DOOM_PROTOCOL, "it introduced itself as something else");
         return;
     }
     host->view.ready = true;
@@ -318,7 +311,7 @@ static void on_hello_failed(struct pool_host *host, const struct frame_hello_fai
     struct pool_outcome outcome = {.end = POOL_FAIL, .retry_after_ms = -1};
 
     if (host->view.ready) {
-        doom(host, DOOM_PROTOCOL, "it introduced itself twice");
+        doom(host, POOL_DOOM_PROTOCOL, "it introduced itself twice");
         return;
     }
     pool_host_leave(host, host->alive_us);
@@ -340,11 +333,12 @@ static void on_result(struct pool_host *host, const struct frame_result *result)
     };
 
     if (!host->view.ready || host->view.count == 0 || slot_at(host, 0)->seq != result->seq) {
-        doom(host, DOOM_PROTOCOL, "it answered a call that it was not given");
+        doom(host, POOL_DOOM_PROTOCOL, "it answered a call that it was not given");
         return;
     }
     struct slot slot = *slot_at(host, 0);
-    judge(&slot, result, &outcome);
+    struct pool_case facts = case_of(host, &slot);
+    pool_judge_result(&facts, result, &outcome);
     if (host->rung >= RUNG_TERM) {
         /* It has survived a SIGTERM; nobody knows in what condition. */
         pool_host_leave(host, host->alive_us);
@@ -353,46 +347,18 @@ static void on_result(struct pool_host *host, const struct frame_result *result)
     end_head(host, &outcome, true);
 }
 
-/* What a result frame means for its call. */
-static void judge(const struct slot *slot, const struct frame_result *result,
-                  struct pool_outcome *outcome)
+/* What is known about a call, for judging it. */
+static struct pool_case case_of(const struct pool_host *host, const struct slot *slot)
 {
-    outcome->code = result->code;
-    outcome->text = result->text;
-    outcome->retry_after_ms = result->retry_after_ms < 0 ? -1 : result->retry_after_ms;
-    if (result->status == LEAT_OK) {
-        /* Results are believed, even those that come after a cancel. */
-        outcome->end = POOL_OK;
-        outcome->code = STR_NONE;
-        outcome->text = STR_NONE;
-        outcome->result = result->result;
-        return;
-    }
-    if (slot->timed_out || slot->cancelled) {
-        judge_stopped(slot, outcome);
-        return;
-    }
-    outcome->end = result->status == LEAT_RETRY ? POOL_RETRY : POOL_FAIL;
-    if (result->status == LEAT_CANCELLED) {
-        outcome->code = STR("plugin.bad_status");
-        outcome->text = STR("The part says that it was cancelled, which nobody asked for.");
-    }
-}
-
-/* The outcome of a call that was told to stop, and did not complete. */
-static void judge_stopped(const struct slot *slot, struct pool_outcome *outcome)
-{
-    outcome->retry_after_ms = -1;
-    outcome->result = VAL_NONE;
-    if (slot->timed_out) {
-        outcome->end = POOL_TIMED_OUT;
-        outcome->code = STR("task.timeout");
-        outcome->text = STR("The task ran longer than its timeout allows.");
-        return;
-    }
-    outcome->end = POOL_CANCELLED;
-    outcome->code = STR("task.cancelled");
-    outcome->text = STR("The task was cancelled.");
+    return (struct pool_case){
+        .cancelled = slot->cancelled,
+        .timed_out = slot->timed_out,
+        .ready = host->view.ready,
+        .type = slot->type,
+        .plugin = host->name,
+        .doom = host->doom,
+        .doom_why = host->doom_why.text,
+    };
 }
 
 /* Removes the head, tells the pool, and lets the next call be the head. */
@@ -440,7 +406,7 @@ static void on_log(struct pool_host *host, const struct frame_log *log)
     };
 
     if (log->stream > POOL_STREAM_STDERR) {
-        doom(host, DOOM_PROTOCOL, "it sent output of an unknown stream");
+        doom(host, POOL_DOOM_PROTOCOL, "it sent output of an unknown stream");
         return;
     }
     host->events->on_log(host->user, host, &line);
@@ -462,7 +428,7 @@ static void on_recalled(struct pool_host *host, const struct frame_recalled *rec
     unsigned keep = 0;
 
     if (!host->view.recalling || recalled->through > host->last_seq) {
-        doom(host, DOOM_PROTOCOL, "it gave back calls that nobody asked for");
+        doom(host, POOL_DOOM_PROTOCOL, "it gave back calls that nobody asked for");
         return;
     }
     host->view.recalling = false;
@@ -492,7 +458,8 @@ static void give_back(struct pool_host *host, const struct slot *slot)
         host->events->on_returned(host->user, host, slot->call_id);
         return;
     }
-    judge_stopped(slot, &outcome);
+    struct pool_case facts = case_of(host, slot);
+    pool_judge_stopped(&facts, &outcome);
     host->events->on_outcome(host->user, host, &outcome, false);
 }
 
@@ -503,7 +470,7 @@ static void on_broken(void *user, const char *why, bool closed)
 
     must(host->magic == HOST_MAGIC);
     if (!closed) {
-        doom(host, DOOM_PROTOCOL, why);
+        doom(host, POOL_DOOM_PROTOCOL, why);
         return;
     }
     if (host->closed_us == 0 && !host->view.leaving) {
@@ -512,7 +479,7 @@ static void on_broken(void *user, const char *why, bool closed)
 }
 
 /* Kills the host for a reason that its calls will be told. The first reason stays. */
-static void doom(struct pool_host *host, enum doom reason, const char *why)
+static void doom(struct pool_host *host, enum pool_doom reason, const char *why)
 {
     if (host->doom) {
         return;
@@ -544,15 +511,20 @@ static void on_ended(void *user, const struct spawner_report *report)
     struct pool_host *host = user;
 
     must(host->magic == HOST_MAGIC);
-    bool asked = host->view.leaving && !host->doom;
+    bool asked = host->view.leaving && !host->doom && host->view.count == 0;
     bool stopped = host->rung >= RUNG_TERM;
     host->view.leaving = true;
     host->alive_us = mono_us();
-    if (host->view.count > 0) {
+    /* A host that never completed anything is not believed, or a plugin that dies right after its
+     * start would make its calls come back for ever. */
+    bool waiting = host->view.calls > 0 && host->view.count > 0 &&
+                   proc_begun(host->proc) < slot_at(host, 0)->seq;
+    if (host->view.count > 0 && !waiting) {
         struct slot slot = *slot_at(host, 0);
         struct err_text text;
         struct pool_outcome outcome = {.retry_after_ms = -1};
-        judge_dead(host, &slot, report, &outcome, &text);
+        struct pool_case facts = case_of(host, &slot);
+        pool_judge_dead(&facts, report, &outcome, &text);
         if (host->view.ready) {
             outcome.duration_us = host->alive_us - host->view.head_began_us;
         }
@@ -565,43 +537,6 @@ static void on_ended(void *user, const struct spawner_report *report)
     host->events->on_gone(host->user, host, !asked && !stopped);
 }
 
-/* The outcome of the call that was the head when the host died; its text lives in <text>. */
-static void judge_dead(const struct pool_host *host, const struct slot *slot,
-                       const struct spawner_report *report, struct pool_outcome *outcome,
-                       struct err_text *text)
-{
-    static const struct str doom_codes[] = {
-        [DOOM_NONE] = {"host.died", 9},
-        [DOOM_START] = {"host.start", 10},
-        [DOOM_SILENT] = {"host.silent", 11},
-        [DOOM_PROTOCOL] = {"host.protocol", 13},
-    };
-    struct err_text words;
-
-    if (slot->timed_out || slot->cancelled) {
-        judge_stopped(slot, outcome);
-        return;
-    }
-    outcome->end = POOL_CRASHED;
-    outcome->code = doom_codes[host->doom];
-    outcome->text = (struct str){text->text, 0};
-    if (!report) {
-        outcome->code = STR("host.lost");
-        err_set(text, 0, "The process that starts hosts died, and all hosts with it.");
-    } else if (host->doom) {
-        err_set(text, 0, "The host of plugin %.64s was killed while it had %s: %s.", host->name,
-                slot->type, host->doom_why.text);
-    } else {
-        proc_report_words(report, &words);
-        err_set(text, 0, "The host of plugin %.64s %s %s %s.%s", host->name, words.text,
-                host->view.ready ? "while it ran" : "before it was ready to run", slot->type,
-                report->signal == SIGKILL ? " Nobody here asked for that; the system may have "
-                                            "run out of memory."
-                                          : "");
-    }
-    outcome->text.len = strlen(text->text);
-}
-
 int64_t pool_host_tick(struct pool_host *host, int64_t now_us, int64_t late_us)
 {
     int64_t due_us = INT64_MAX;
@@ -609,7 +544,7 @@ int64_t pool_host_tick(struct pool_host *host, int64_t now_us, int64_t late_us)
     host->alive_us += late_us;
     if (host->closed_us && !host->doom) {
         if (now_us >= host->closed_us + POOL_HOST_CLOSED_MS * 1000) {
-            doom(host, DOOM_PROTOCOL, "it closed its connection and went on");
+            doom(host, POOL_DOOM_PROTOCOL, "it closed its connection and went on");
             return due_us;
         }
         soonest(&due_us, host->closed_us + POOL_HOST_CLOSED_MS * 1000);
@@ -617,7 +552,7 @@ int64_t pool_host_tick(struct pool_host *host, int64_t now_us, int64_t late_us)
     if (!host->view.ready && !host->view.leaving) {
         int64_t start_due_us = host->view.born_us + host->config->start_us;
         if (now_us >= start_due_us) {
-            doom(host, DOOM_START, "the plugin took too long to load and open");
+            doom(host, POOL_DOOM_START, "the plugin took too long to load and open");
             return due_us;
         }
         soonest(&due_us, start_due_us);
@@ -695,7 +630,7 @@ static void step_silence(struct pool_host *host, int64_t now_us, int64_t *due_us
     }
     int64_t quiet_since_us = host->alive_us > watch_us ? host->alive_us : watch_us;
     if (now_us >= quiet_since_us + host->config->silence_us) {
-        doom(host, DOOM_SILENT, "it did not answer any more, stopped or starved");
+        doom(host, POOL_DOOM_SILENT, "it did not answer any more, stopped or starved");
         return;
     }
     int64_t ping_us = host->config->silence_us / POOL_HOST_PINGS;

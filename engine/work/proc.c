@@ -16,9 +16,9 @@
 
 #include "base/mem.h"
 #include "base/must.h"
-#include "work/capture.h"
 #include "work/host.h"
 #include "work/host_box.h"
+#include "work/last_words.h"
 
 enum { PROC_MAGIC = 0x70726f63, SET_MAGIC = 0x70736574 };
 
@@ -89,9 +89,6 @@ static bool hand_out(struct proc *proc, struct channel *channel);
 static void end_channel(struct proc *proc, struct channel *channel, const char *why, bool closed);
 static void on_reports(uv_poll_t *poll, int status, int events);
 static void end_proc(struct proc *proc, const struct spawner_report *report);
-static void read_last_words(struct proc *proc, enum pool_stream stream, int fd);
-static bool is_zero(const char *bytes, size_t len);
-static void on_last_line(void *user, struct str line);
 static void lose(struct proc_set *set);
 static void flush(struct proc *proc);
 static void finish_leaving(struct proc *proc);
@@ -448,69 +445,11 @@ static void end_proc(struct proc *proc, const struct spawner_report *report)
             uv_poll_stop(&channel->poll);
         }
     }
-    read_last_words(proc, POOL_STREAM_STDOUT, proc->output[0]);
-    read_last_words(proc, POOL_STREAM_STDERR, proc->output[1]);
+    last_words_read(proc->box, proc->output[0], POOL_STREAM_STDOUT, proc->events->on_last_words,
+                    proc->user);
+    last_words_read(proc->box, proc->output[1], POOL_STREAM_STDERR, proc->events->on_last_words,
+                    proc->user);
     proc->events->on_ended(proc->user, report);
-}
-
-/* Where a line of last words goes. */
-struct last_words {
-    struct proc *proc;
-    enum pool_stream stream;
-};
-
-/* Lines that the process has not sent: from its black box, then from the pipe. Never waits: others
- * may hold the pipe open. */
-static void read_last_words(struct proc *proc, enum pool_stream stream, int fd)
-{
-    struct last_words words = {proc, stream};
-    struct capture *capture = xcalloc(1, sizeof(*capture));
-    struct host_box_stream *box = xcalloc(1, sizeof(*box));
-    size_t index = stream - POOL_STREAM_STDOUT;
-    char bytes[16 * 1024];
-
-    capture_begin(capture);
-    off_t offset = (off_t)(offsetof(struct host_box, streams) + index * sizeof(*box));
-    if (pread(proc->box, box, sizeof(*box), offset) == sizeof(*box) &&
-        box->partial_len <= sizeof(box->partial) && box->raw_len <= sizeof(box->raw)) {
-        capture_feed(capture, box->partial, box->partial_len, on_last_line, &words);
-        if (!is_zero(box->raw, box->raw_len)) {
-            capture_feed(capture, box->raw, box->raw_len, on_last_line, &words);
-        }
-    }
-    for (size_t total = 0; total < PROC_POST_MORTEM_MAX;) {
-        ssize_t len = read(fd, bytes, sizeof(bytes));
-        if (len < 0 && errno == EINTR) {
-            continue;
-        }
-        if (len <= 0) {
-            break;
-        }
-        capture_feed(capture, bytes, (size_t)len, on_last_line, &words);
-        total += (size_t)len;
-    }
-    capture_flush(capture, on_last_line, &words);
-    free(box);
-    free(capture);
-}
-
-/* True when there is nothing but zeros. */
-static bool is_zero(const char *bytes, size_t len)
-{
-    for (size_t i = 0; i < len; i++) {
-        if (bytes[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-/* capture: one line. */
-static void on_last_line(void *user, struct str line)
-{
-    struct last_words *words = user;
-
-    words->proc->events->on_last_words(words->proc->user, words->stream, line);
 }
 
 /* The spawner is gone, and with it every process (their parent-death signal). */
@@ -625,6 +564,11 @@ void proc_kill(struct proc *proc, int signal)
     if (!proc->ended) {
         spawner_kill(proc->set->spawner, proc->id, signal);
     }
+}
+
+uint64_t proc_begun(const struct proc *proc)
+{
+    return last_words_begun(proc->box);
 }
 
 void proc_report_words(const struct spawner_report *report, struct err_text *ret_words)

@@ -21,10 +21,7 @@
 struct proc;
 struct proc_set;
 
-enum {
-    PROC_READS_MAX = 16,               /* reads in a row from one process */
-    PROC_POST_MORTEM_MAX = 256 * 1024, /* bytes of a dead process's output that are still read */
-};
+enum { PROC_READS_MAX = 16 }; /* reads in a row from one process */
 
 /* Bytes that may wait to be written to one process. */
 #define PROC_OUT_MAX ((size_t)512 << 20)
@@ -71,6 +68,9 @@ void proc_control(struct proc *proc, enum frame_type type, uint64_t number);
 void proc_kill(struct proc *proc, int signal);
 /* Ends the data channel after what has been sent: the process finishes and exits. */
 void proc_leave(struct proc *proc);
+
+/* The number of the last call that it began, by its black box. */
+uint64_t proc_begun(const struct proc *proc);
 
 /* "was killed by signal 11 (SIGSEGV)", "exited with code 3", ... */
 void proc_report_words(const struct spawner_report *report, struct err_text *ret_words);

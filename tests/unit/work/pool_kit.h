@@ -17,7 +17,7 @@
 #include "work/pool.h"
 #include "work/spawner.h"
 
-enum { KIT_WAIT_MS = 45000 };
+enum { KIT_WAIT_MS = 45000, KIT_RETURNS_MAX = 5 };
 
 /* One ended (or returned) call. */
 struct kit_result {
@@ -89,7 +89,7 @@ void kit_run_until(struct kit *kit, bool (*done)(struct kit *kit, void *user), v
 
 /* The result of a call, or NULL. */
 const struct kit_result *kit_result(const struct kit *kit, uint64_t call_id);
-/* The result of one call run to its end. */
+/* The result of one call run to its end; one that comes back is called again. */
 const struct kit_result *kit_run(struct kit *kit, const char *plugin, const char *type,
                                  const char *json);
 /* True when a log line contains <part>. */

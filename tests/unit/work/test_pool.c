@@ -620,6 +620,41 @@ Test(pool, a_busy_host_that_answers_pings_is_left_alone)
     cr_assert_eq(result->end, POOL_OK, "%s", result->text);
 }
 
+/* Starts a kit whose hosts die at a fault point. */
+static void start_with_fault(const char *fault)
+{
+    const char *const names[] = {"LEAT_FAULT", NULL};
+    struct pool_config config = {.env_names = names};
+
+    setenv("LEAT_FAULT", fault, 1);
+    kit_done(&kit);
+    kit_start(&kit, &config);
+    unsetenv("LEAT_FAULT");
+}
+
+Test(pool, a_host_killed_before_the_body_crashes_its_call_only)
+{
+    start_with_fault("host.begin:kill:2");
+    cr_assert_eq(kit_run(&kit, "good", "good.noop", "{}")->end, POOL_OK);
+    cr_assert_eq(kit_run(&kit, "good", "good.noop", "{}")->end, POOL_CRASHED);
+    cr_assert_eq(kit_run(&kit, "good", "good.noop", "{}")->end, POOL_OK);
+}
+
+Test(pool, a_host_killed_before_it_sent_the_result_crashes_its_call)
+{
+    start_with_fault("host.ran:kill");
+    const struct kit_result *result = kit_run(&kit, "good", "good.noop", "{}");
+    cr_assert_eq(result->end, POOL_CRASHED);
+    cr_assert(strstr(result->text, "SIGKILL"), "%s", result->text);
+}
+
+Test(pool, a_host_killed_after_it_sent_the_result_has_completed_its_call)
+{
+    start_with_fault("host.sent:kill");
+    cr_assert_eq(kit_run(&kit, "good", "good.noop", "{}")->end, POOL_OK);
+    cr_assert_eq(kit_run(&kit, "good", "good.noop", "{}")->end, POOL_OK);
+}
+
 Test(pool, can_be_freed_with_a_call_in_flight)
 {
     /* The suite's end does it. */
