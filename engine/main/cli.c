@@ -98,11 +98,10 @@ static void look_around(struct cli *cli)
     struct winsize size;
 
     cli->terminal = isatty(STDOUT_FILENO);
-    cli->colour = cli->terminal && !(no_colour && no_colour[0]) &&
-                  !(term && strcmp(term, "dumb") == 0);
+    cli->colour =
+        cli->terminal && !(no_colour && no_colour[0]) && !(term && strcmp(term, "dumb") == 0);
     cli->width = WIDTH_DEFAULT;
-    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 &&
-        size.ws_col >= WIDTH_MIN) {
+    if (cli->terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col >= WIDTH_MIN) {
         cli->width = size.ws_col;
     }
 }
@@ -355,10 +354,9 @@ static int help_about(const struct cli_command *command, char *path, size_t size
  * arguments it takes up. */
 static bool leads(const char *word, int *ret_words)
 {
-    *ret_words = strcmp(word, "--home") == 0 || strcmp(word, "--output") == 0 ||
-                         strcmp(word, "-o") == 0
-                     ? 2
-                     : 1;
+    *ret_words =
+        strcmp(word, "--home") == 0 || strcmp(word, "--output") == 0 || strcmp(word, "-o") == 0 ? 2
+                                                                                                : 1;
     return *ret_words == 2 || strncmp(word, "--home=", 7) == 0 ||
            strncmp(word, "--output=", 9) == 0 || strncmp(word, "-o", 2) == 0;
 }

@@ -100,8 +100,8 @@ static void pause_ms(long ms)
     nanosleep(&time, NULL);
 }
 
-/* Finds an engine or becomes one. A process that only looks holds the store for some milliseconds and
- * can not be talked to, so a busy store without a socket is worth waiting for. */
+/* Finds an engine or becomes one. A process that only looks holds the store for some milliseconds
+ * and can not be talked to, so a busy store without a socket is worth waiting for. */
 static int connect_or_start(struct client *client, enum client_mode mode,
                             struct err_text *reterr_why)
 {
@@ -340,10 +340,10 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
     if (got == 0) {
         return API_FOLLOW_IDLE;
     }
-    if (got == 1 && json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value,
-                               &why) == 0) {
-        follow->ended = str_is(member_text((struct val){ret_value->data, ret_value->len}, "type"),
-                               "end");
+    if (got == 1 &&
+        json_parse(buf_str(&text), &answer_limits, JSON_PARSE_BLOBS, ret_value, &why) == 0) {
+        follow->ended =
+            str_is(member_text((struct val){ret_value->data, ret_value->len}, "type"), "end");
         return API_FOLLOW_NEWS;
     }
     tell_broken(follow, &text, why.text);

@@ -112,7 +112,7 @@ static void show_nearest(const struct cli *cli, struct val nearest, struct buf *
     show_ago(out, member_time(nearest, "created"), clock_wall_us(&clock_real));
     buf_put_str(out, STR(", run "));
     term_put_text(out, member(nearest, "run_name").ptr ? member_text(nearest, "run_name")
-                                                        : member_text(nearest, "run"));
+                                                       : member_text(nearest, "run"));
     if (member_count(nearest, "differs") == 0) {
         buf_put_str(out, STR(".\n"));
         table_free(table);
@@ -139,7 +139,9 @@ static void show_explanation(const struct cli *cli, struct val answer, struct bu
         sentence = (struct str){sentence.ptr + word.len, sentence.len - word.len};
     }
     term_colour(out, cli->colour,
-                str_is(word, "hit") ? TERM_GREEN : str_is(word, "miss") ? TERM_YELLOW : TERM_DIM);
+                str_is(word, "hit")    ? TERM_GREEN
+                : str_is(word, "miss") ? TERM_YELLOW
+                                       : TERM_DIM);
     term_put_text(out, word);
     term_colour(out, cli->colour, TERM_PLAIN);
     term_put_text(out, sentence);
@@ -168,8 +170,8 @@ static int invalidate(struct cli *cli, const struct cli_args *args)
     CLEANUP_BUF struct buf target = REQUEST_INIT;
     CLEANUP_BUF struct buf out = BUF_INIT(1024);
     struct api_response response;
-    int given = (int)cli_given(args, "task") + (int)cli_given(args, "key") +
-                (int)cli_given(args, "all");
+    int given =
+        (int)cli_given(args, "task") + (int)cli_given(args, "key") + (int)cli_given(args, "all");
     int code;
 
     if (given != 1) {
@@ -221,11 +223,12 @@ static const struct cli_command subcommands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .summary = "Say why a result was or was not reused, and what changed",
-     .help = "For a miss, the earlier result that is most like this one is shown with every part of\n"
-             "the key that differs.\n"
-             "\n"
-             "Examples:\n"
-             "  leat cache explain @last/features",
+     .help =
+         "For a miss, the earlier result that is most like this one is shown with every part of\n"
+         "the key that differs.\n"
+         "\n"
+         "Examples:\n"
+         "  leat cache explain @last/features",
      .run = explain},
     {.name = "invalidate",
      .arguments = "",
@@ -242,7 +245,8 @@ const struct cli_command cmd_cache = {
     .name = "cache",
     .arguments = "",
     .summary = "List, explain and remove cached results",
-    .help = "A step with `cache: inputs` is not run again for the same task, plugin and inputs; files\n"
-            "count by their content.",
+    .help =
+        "A step with `cache: inputs` is not run again for the same task, plugin and inputs; files\n"
+        "count by their content.",
     .subcommands = subcommands,
 };

@@ -1,6 +1,6 @@
 /*
- * `leat check`: every mistake of flow files at once, those of the subflows they call included. Needs
- * no engine: it looks at the plugins itself.
+ * `leat check`: every mistake of flow files at once, those of the subflows they call included.
+ * Needs no engine: it looks at the plugins itself.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,8 +50,7 @@ static int prepare(struct check *check)
     if (spawner_new(&check->spawner, &why) != 0) {
         return cli_error(CLI_NO_ENGINE, "%s", why.text);
     }
-    check->catalogue =
-        catalogue_new(check->cli->home, bundled, describe_plugin, check->spawner);
+    check->catalogue = catalogue_new(check->cli->home, bundled, describe_plugin, check->spawner);
     if (catalogue_scan(check->catalogue, &why) != 0) {
         return cli_error(CLI_NO_ENGINE, "%s", why.text);
     }
@@ -220,12 +219,13 @@ const struct cli_command cmd_check = {
     .arguments_min = 1,
     .arguments_max = CLI_ARGUMENTS_MAX,
     .summary = "Find every mistake in flow files without running them",
-    .help = "Checks the form of the file, names of tasks, flows, steps and parameters, types of\n"
-            "literal values, circles, and that all expressions compile; and the same in the subflows\n"
-            "that are called. The exit code is 2 when there are errors.\n"
-            "\n"
-            "Examples:\n"
-            "  leat check flows/*.yaml\n"
-            "  leat check flows/train.yaml -o json | jq '.items[].problems[]'",
+    .help =
+        "Checks the form of the file, names of tasks, flows, steps and parameters, types of\n"
+        "literal values, circles, and that all expressions compile; and the same in the subflows\n"
+        "that are called. The exit code is 2 when there are errors.\n"
+        "\n"
+        "Examples:\n"
+        "  leat check flows/*.yaml\n"
+        "  leat check flows/train.yaml -o json | jq '.items[].problems[]'",
     .run = run,
 };

@@ -230,8 +230,9 @@ static const struct cli_command subcommands[] = {
      .arguments_min = 1,
      .arguments_max = 1,
      .summary = "Start an ended flow run again and follow it",
-     .help = "Steps that completed keep their results; the others run again. The exit code is that\n"
-             "of `leat run`.",
+     .help =
+         "Steps that completed keep their results; the others run again. The exit code is that\n"
+         "of `leat run`.",
      .options = retry_options,
      .run = retry},
     {.name = "delete",

@@ -21,7 +21,7 @@ static const char settings_text[] =
     "#   max: 32            # host processes at once; plugins run in them, never in the engine\n"
     "#   calls: 100000      # calls after which a host process is replaced\n"
     "#   grace: 5s          # from a polite request to stop until SIGTERM\n"
-    "#   env: []            # variables of the environment that hosts inherit, such as SSL_CERT_FILE\n"
+    "#   env: []            # variables that hosts inherit, such as SSL_CERT_FILE\n"
     "\n"
     "# store:\n"
     "#   size_max: 64GiB    # most bytes the store may use\n"
@@ -52,8 +52,8 @@ static const char hello_text[] =
     "output: \"${steps.greet.stdout[0]}\"\n";
 
 static const char pipeline_text[] =
-    "# Data, work on each item in parallel, a summary, a file. Run it twice: what has not changed is\n"
-    "# taken from the cache. Give more days: only the new ones are worked on.\n"
+    "# Data, work on each item in parallel, a summary, a file. Run it twice: what has not changed\n"
+    "# is taken from the cache. Give more days: only the new ones are worked on.\n"
     "#\n"
     "#   leat run flows/pipeline.yaml\n"
     "#   leat run flows/pipeline.yaml -p days=30\n"
@@ -93,8 +93,8 @@ static const char pipeline_text[] =
 static const char plugins_text[] =
     "# Plugins\n"
     "\n"
-    "Every shared object in this directory is a plugin; its tasks can be used in flows at once. This\n"
-    "is one, whole:\n"
+    "Every shared object in this directory is a plugin; its tasks can be used in flows at once.\n"
+    "This is one, whole:\n"
     "\n"
     "```c\n"
     "#include <leat/plugin.h>\n"
@@ -117,8 +117,8 @@ static const char plugins_text[] =
     "    leat plugin check plugins/hello.so\n"
     "    leat plugin run plugins/hello.so hello.greet -p who=Ada\n"
     "\n"
-    "Only you may be able to change this directory and the files in it. `leat plugin ls` says why a\n"
-    "file is refused.\n";
+    "Only you may be able to change this directory and the files in it. `leat plugin ls` says why\n"
+    "a file is refused.\n";
 
 static const char ignore_text[] = "/store/\n/report.json\n*.so\n";
 
@@ -188,10 +188,11 @@ static void tell(const struct cli *cli, const char *dir)
         term_put_text(&out, str_of(dir));
         buf_put_byte(&out, '\n');
     }
-    buf_put_str(&out, STR("  leat run flows/hello.yaml -p who=Ada\n"
-                          "  leat run flows/pipeline.yaml          # and once more\n"
-                          "  leat cache explain @last/measure[0]   # why it was or was not run again\n"
-                          "  leat flow-run inspect @last\n"));
+    buf_put_str(&out,
+                STR("  leat run flows/hello.yaml -p who=Ada\n"
+                    "  leat run flows/pipeline.yaml          # and once more\n"
+                    "  leat cache explain @last/measure[0]   # why it was or was not run again\n"
+                    "  leat flow-run inspect @last\n"));
     show_flush(&out);
 }
 
@@ -237,8 +238,9 @@ const struct cli_command cmd_init = {
     .arguments = "[DIR]",
     .arguments_max = 1,
     .summary = "Make a small project to start from",
-    .help = "Writes leat.yaml, two flows that run as they are, and a place for plugins, into DIR or\n"
-            "the current directory. A file that is there already is never touched. A directory with\n"
-            "a leat.yaml is a home for all commands that are called in it or below.",
+    .help =
+        "Writes leat.yaml, two flows that run as they are, and a place for plugins, into DIR or\n"
+        "the current directory. A file that is there already is never touched. A directory with\n"
+        "a leat.yaml is a home for all commands that are called in it or below.",
     .run = run,
 };

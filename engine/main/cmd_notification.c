@@ -68,9 +68,9 @@ static void cell_texts(struct table *table, const struct str *texts, uint32_t co
 /* The rules as a table. */
 static void show_rules(const struct cli *cli, const struct settings *settings, struct buf *out)
 {
-    static const struct table_column columns[] = {
-        {"ON", false, 10, 0},   {"VIA", false, 10, 0}, {"FLOWS", false, 6, 0},
-        {"TAGS", false, 6, 0}, {"LINE", true, 0, 1},  {NULL, false, 0, 0}};
+    static const struct table_column columns[] = {{"ON", false, 10, 0},   {"VIA", false, 10, 0},
+                                                  {"FLOWS", false, 6, 0}, {"TAGS", false, 6, 0},
+                                                  {"LINE", true, 0, 1},   {NULL, false, 0, 0}};
     struct table *table = table_new(cli, columns, 0);
 
     if (settings->notify_count == 0) {
@@ -129,9 +129,9 @@ static enum term_colour outcome_colour(struct str outcome)
 static void show_deliveries(const struct cli *cli, struct val answer, struct buf *out)
 {
     static const struct table_column columns[] = {
-        {"OUTCOME", false, 0, 0}, {"RUN", false, 12, 0},  {"STATE", false, 0, 2},
+        {"OUTCOME", false, 0, 0}, {"RUN", false, 12, 0},   {"STATE", false, 0, 2},
         {"VIA", false, 8, 0},     {"ATTEMPT", true, 0, 4}, {"TIME", false, 0, 3},
-        {"NEXT", false, 0, 5},    {"TEXT", false, 16, 1}, {NULL, false, 0, 0}};
+        {"NEXT", false, 0, 5},    {"TEXT", false, 16, 1},  {NULL, false, 0, 0}};
     int64_t now = clock_wall_us(&clock_real);
     struct table *table = table_new(cli, columns, 0);
     struct val_iter iter = member_iter(answer, "items");
@@ -196,8 +196,9 @@ static const struct cli_command subcommands[] = {
     {.name = "deliveries",
      .arguments = "",
      .summary = "List every attempt to deliver a notification, newest first",
-     .help = "delivered: the notifier took it. retry: it failed and is tried again. dead: it failed\n"
-             "for good. waiting: the first attempt is still to come.",
+     .help =
+         "delivered: the notifier took it. retry: it failed and is tried again. dead: it failed\n"
+         "for good. waiting: the first attempt is still to come.",
      .options = delivery_options,
      .run = deliveries},
     {.name = NULL},

@@ -131,8 +131,7 @@ static void show_part(const struct cli *cli, struct val part, struct buf *out)
     }
     term_colour(out, cli->colour, TERM_PLAIN);
     buf_put_str(out, STR("\n  "));
-    show_wrapped(out, member_text(part, "summary"), 2,
-                 cli->terminal ? cli->width - 3 : INT32_MAX);
+    show_wrapped(out, member_text(part, "summary"), 2, cli->terminal ? cli->width - 3 : INT32_MAX);
     buf_put_byte(out, '\n');
     while (val_next(&iter, NULL, &param)) {
         struct buf *type;
@@ -210,8 +209,9 @@ static const struct cli_command subcommands[] = {
     {.name = "ls",
      .arguments = "",
      .summary = "List plugin files, what they offer, and why some are refused",
-     .help = "Plugins are shared objects in HOME/plugins; those that come with leat are there, too,\n"
-             "unless one in HOME has the same name.",
+     .help =
+         "Plugins are shared objects in HOME/plugins; those that come with leat are there, too,\n"
+         "unless one in HOME has the same name.",
      .run = list},
     {.name = "info",
      .arguments = "NAME|FILE.so",
@@ -227,12 +227,13 @@ static const struct cli_command subcommands[] = {
      .arguments_min = 2,
      .arguments_max = 2,
      .summary = "Call one task: log on standard error, result as JSON on standard output",
-     .help = "The call is a flow run like any other. A FILE.so need not be installed: it is tried in\n"
-             "a temporary home.\n"
-             "\n"
-             "Examples:\n"
-             "  leat plugin run csv csv.read -p path=flights.csv | jq .rows\n"
-             "  leat plugin run ./build/hello.so hello.greet -p who=Ada",
+     .help =
+         "The call is a flow run like any other. A FILE.so need not be installed: it is tried in\n"
+         "a temporary home.\n"
+         "\n"
+         "Examples:\n"
+         "  leat plugin run csv csv.read -p path=flights.csv | jq .rows\n"
+         "  leat plugin run ./build/hello.so hello.greet -p who=Ada",
      .options = plugin_run_options,
      .run = plugin_run},
     {.name = "check",

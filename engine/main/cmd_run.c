@@ -61,8 +61,8 @@ const struct cli_command cmd_run = {
     .arguments_max = 1,
     .summary = "Run a flow and follow it to its end",
     .help =
-        "If an engine owns the home, it runs the flow; otherwise this process is the engine for as\n"
-        "long as it takes. Relative paths in the flow's tasks start in the current directory.\n"
+        "If an engine owns the home, it runs the flow; otherwise this process is the engine for "
+        "as long as it takes. Relative paths in the flow's tasks start in the current directory.\n"
         "In a terminal a live tree is shown; elsewhere, plain lines. Ctrl-C cancels the run.\n"
         "\n"
         "Examples:\n"

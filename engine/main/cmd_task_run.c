@@ -52,8 +52,7 @@ static int inspect(struct cli *cli, const struct cli_args *args)
 static int logs(struct cli *cli, const struct cli_args *args)
 {
     char *slash = strrchr(args->arguments[0], '/');
-    struct logs_wanted wanted = {.run = args->arguments[0],
-                                 .follow = cli_given(args, "follow")};
+    struct logs_wanted wanted = {.run = args->arguments[0], .follow = cli_given(args, "follow")};
 
     if (!slash || slash == args->arguments[0] || slash[1] == '\0') {
         return cli_error(CLI_USAGE, "a task run is named RUN/TASK, such as @last/train, not \"%s\"",
@@ -121,7 +120,8 @@ const struct cli_command cmd_task_run = {
     .name = "task-run",
     .arguments = "",
     .summary = "List and look at single task runs",
-    .help = "RUN/TASK is a flow run (id, beginning of one, name, or @last) and a task run of it: the\n"
-            "name of a step, or STEP[3] for a child of a mapped one.",
+    .help =
+        "RUN/TASK is a flow run (id, beginning of one, name, or @last) and a task run of it: the\n"
+        "name of a step, or STEP[3] for a child of a mapped one.",
     .subcommands = subcommands,
 };

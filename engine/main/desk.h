@@ -1,6 +1,7 @@
 /*
- * A plugin file on the desk: a home of its own in a temporary directory, in which the file is the only
- * plugin besides the bundled ones, so that it can be looked at and tried without being installed.
+ * A plugin file on the desk: a home of its own in a temporary directory, in which the file is the
+ * only plugin besides the bundled ones, so that it can be looked at and tried without being
+ * installed.
  */
 #ifndef MAIN_DESK_H
 #define MAIN_DESK_H

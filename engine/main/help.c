@@ -65,8 +65,8 @@ static void option_words(const struct cli_option *option, char ret_words[LEFT_SI
     if (option->letter) {
         snprintf(letter, sizeof(letter), "-%c, ", option->letter);
     }
-    snprintf(ret_words, LEFT_SIZE, "%s--%s%s%s", letter, option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "");
+    snprintf(ret_words, LEFT_SIZE, "%s--%s%s%s", letter, option->name, option->argument ? " " : "",
+             option->argument ? option->argument : "");
 }
 
 /* The wider of two widths, as far as a left column may go. */

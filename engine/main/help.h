@@ -8,8 +8,8 @@
 
 #include "main/cli.h"
 
-/* Prints the help of <command>, which was reached by the words <path> ("leat flow-run ls"), in at most
- * <width> columns. <common> are the options that every command has. */
+/* Prints the help of <command>, which was reached by the words <path> ("leat flow-run ls"), in at
+ * most <width> columns. <common> are the options that every command has. */
 void help_print(const struct cli_command *command, const char *path,
                 const struct cli_option *common, bool colour, int width);
 

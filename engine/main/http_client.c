@@ -99,8 +99,7 @@ static void set_up(const struct http_client *client, CURL *easy, const char *tar
     lib_curl_easy_setopt(easy, CURLOPT_UNIX_SOCKET_PATH, client->path);
 }
 
-int http_client_new(const char *home, struct http_client **ret_client,
-                    struct err_text *reterr_why)
+int http_client_new(const char *home, struct http_client **ret_client, struct err_text *reterr_why)
 {
     struct http_client *client = xcalloc(1, sizeof(*client));
     int err = socket_path(home, &client->dir, client->path, reterr_why);

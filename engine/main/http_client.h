@@ -18,8 +18,7 @@ struct http_stream;
 
 /* A client of the engine that owns <home>. ERR_UNAVAILABLE when there is none, or when libcurl can
  * not be loaded. */
-int http_client_new(const char *home, struct http_client **ret_client,
-                    struct err_text *reterr_why);
+int http_client_new(const char *home, struct http_client **ret_client, struct err_text *reterr_why);
 /* NULL is allowed; returns NULL. */
 struct http_client *http_client_free(struct http_client *client);
 

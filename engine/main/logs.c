@@ -21,8 +21,8 @@ bool logs_options(const struct cli_args *args, struct logs_wanted *wanted)
     static const struct {
         const char *word;
         long level;
-    } levels[] = {{"debug", 10},   {"info", 20},  {"warning", 30},
-                  {"warn", 30},    {"error", 40}, {"critical", 50}};
+    } levels[] = {{"debug", 10}, {"info", 20},  {"warning", 30},
+                  {"warn", 30},  {"error", 40}, {"critical", 50}};
     const char *text = cli_value(args, "level");
 
     wanted->level = 0;
@@ -32,8 +32,8 @@ bool logs_options(const struct cli_args *args, struct logs_wanted *wanted)
         }
     }
     if (text && wanted->level == 0) {
-        cli_error(CLI_USAGE,
-                  "--level wants debug, info, warning, error or critical, not \"%s\"", text);
+        cli_error(CLI_USAGE, "--level wants debug, info, warning, error or critical, not \"%s\"",
+                  text);
         return false;
     }
     return cli_number(args, "tail", 1, TAIL_MAX, &wanted->tail);
@@ -125,8 +125,7 @@ static int find_id(struct cli *cli, const char *run, char *ret_id, size_t size)
     request_query(&target, "tasks", "0");
     code = request_get(cli, "GET", &target, VAL_NONE, &response);
     if (code == CLI_OK) {
-        snprintf(ret_id, size, "%.*s",
-                 STR_ARGS(member_text(api_response_value(&response), "id")));
+        snprintf(ret_id, size, "%.*s", STR_ARGS(member_text(api_response_value(&response), "id")));
         api_response_done(&response);
     }
     return code;

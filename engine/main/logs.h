@@ -8,10 +8,12 @@
 
 #include "main/cli.h"
 
-#define LOGS_OPTIONS \
+#define LOGS_OPTIONS                                                                              \
     {"level", 'l', "LEVEL", "only lines of this level up: debug, info, warning, error, critical", \
-     false}, \
-    {"tail", 'n', "N", "only the last N lines", false}
+     false},                                                                                      \
+    {                                                                                             \
+        "tail", 'n', "N", "only the last N lines", false                                          \
+    }
 
 struct logs_wanted {
     const char *run;

@@ -18,14 +18,14 @@ static const char help[] =
     "  leat run flows/hello.yaml      run a flow and watch it\n"
     "  leat flow-run inspect @last    look at what it did\n"
     "\n"
-    "A flow is a YAML file whose steps call tasks. Tasks come from plugins: shared objects in HOME/plugins "
-    "besides those that come with leat. Every run is recorded in HOME/store.\n"
+    "A flow is a YAML file whose steps call tasks. Tasks come from plugins: shared objects in "
+    "HOME/plugins besides those that come with leat. Every run is recorded in HOME/store.\n"
     "\n"
     "HOME is --home, else $LEAT_HOME, else the nearest directory upwards with a leat.yaml, else "
     "~/.local/share/leat.\n"
     "\n"
-    "RUN is a run's id, the beginning of one (8 characters or more), its name, or @last. RUN/TASK is a "
-    "task run of it, such as @last/train or @last/fit[3].\n"
+    "RUN is a run's id, the beginning of one (8 characters or more), its name, or @last. RUN/TASK "
+    "is a task run of it, such as @last/train or @last/fit[3].\n"
     "\n"
     "Exit codes:\n"
     "  0  fine\n"
@@ -46,13 +46,14 @@ static void set_locale(void)
 int main(int argc, char **argv)
 {
     const struct cli_command commands[] = {
-        cmd_run,      cmd_check, cmd_init,         cmd_schema, cmd_flow_run,
-        cmd_task_run, cmd_cache, cmd_notification, cmd_plugin, cmd_config,
+        cmd_run,      cmd_check,   cmd_init,         cmd_schema, cmd_flow_run,
+        cmd_task_run, cmd_cache,   cmd_notification, cmd_plugin, cmd_config,
         cmd_api,      cmd_version, {.name = NULL},
     };
     const struct cli_command root = {.name = "leat",
                                      .arguments = "",
-                                     .summary = "leat " VERSION_TEXT ": workflows of native code, durable and cached",
+                                     .summary = "leat " VERSION_TEXT
+                                                ": workflows of native code, durable and cached",
                                      .help = help,
                                      .subcommands = commands};
 

@@ -1,6 +1,7 @@
 /*
  * Members of the API's objects, read without ceremony: what is absent, null or of another type than
- * asked for is empty, so that a command shows what there is. Everything is borrowed from the object.
+ * asked for is empty, so that a command shows what there is. Everything is borrowed from the
+ * object.
  */
 #ifndef MAIN_MEMBER_H
 #define MAIN_MEMBER_H

@@ -286,9 +286,8 @@ static void print(struct check *check)
 
 int plugin_check(struct cli *cli, const struct cli_args *args)
 {
-    struct check check = {.cli = cli,
-                          .file = args->arguments[0],
-                          .absolute = file_absolute(args->arguments[0])};
+    struct check check = {
+        .cli = cli, .file = args->arguments[0], .absolute = file_absolute(args->arguments[0])};
     int code;
 
     buf_init(&check.out, SHOW_MAX);

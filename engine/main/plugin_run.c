@@ -1,6 +1,7 @@
 /*
- * See plugin_run.h. The call is a run like any other: a flow of one step is written, whose parameters
- * are declared like those of the task, so that what people type is read with the right types.
+ * See plugin_run.h. The call is a run like any other: a flow of one step is written, whose
+ * parameters are declared like those of the task, so that what people type is read with the right
+ * types.
  */
 #include "main/plugin_run.h"
 

@@ -15,9 +15,11 @@
 #define REQUEST_INIT BUF_INIT(API_TARGET_MAX)
 
 /* The options that every list has. */
-#define REQUEST_LIST_OPTIONS \
-    {"limit", 'l', "N", "how many to show, up to 1000 (default: 50)", false}, \
-    {"after", 0, "CURSOR", "begin after what an earlier list ended with", false}
+#define REQUEST_LIST_OPTIONS                                                       \
+    {"limit", 'l', "N", "how many to show, up to 1000 (default: 50)", false},      \
+    {                                                                              \
+        "after", 0, "CURSOR", "begin after what an earlier list ended with", false \
+    }
 
 /* Appends a piece of path ("/flow-runs/") and after it <word>, escaped, unless that is NULL. */
 void request_path(struct buf *target, const char *path, const char *word);

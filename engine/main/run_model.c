@@ -1,7 +1,7 @@
 /*
  * See run_model.h. Flow runs hang below the task run that called them, task runs below their run,
- * children of mapped steps below the step. The line of a subflow is that of the task, so its run has
- * no line of its own.
+ * children of mapped steps below the step. The line of a subflow is that of the task, so its run
+ * has no line of its own.
  */
 #include "main/run_model.h"
 
@@ -136,8 +136,8 @@ static struct entry *task_entry(struct run_model *model, struct str run, struct 
     if (entry) {
         return entry;
     }
-    parent = bracket ? find(model, run, (struct str){task.ptr, (size_t)(bracket - task.ptr)})
-                     : NULL;
+    parent =
+        bracket ? find(model, run, (struct str){task.ptr, (size_t)(bracket - task.ptr)}) : NULL;
     if (!parent) {
         bracket = NULL;
         parent = find(model, run, STR_NONE);
@@ -199,7 +199,8 @@ static void set_state(struct run_node *node, struct val object, int64_t now_us)
     node->fraction = -1;
 }
 
-/* The children of a mapped step are not in the news, but the runs of those that are subflows are. */
+/* The children of a mapped step are not in the news, but the runs of those that are subflows are.
+ */
 static void tell_child(struct entry *run)
 {
     struct entry *task = run->parent;
@@ -385,8 +386,7 @@ const struct run_node *const *run_model_nodes(struct run_model *model, size_t *r
 
 const struct run_node *run_model_find(const struct run_model *model, struct val news)
 {
-    const struct entry *entry =
-        find(model, member_text(news, "run"), member_text(news, "task"));
+    const struct entry *entry = find(model, member_text(news, "run"), member_text(news, "task"));
 
     return entry ? &entry->node : NULL;
 }

@@ -16,19 +16,19 @@ struct run_model;
 /* One line of the tree. */
 struct run_node {
     char *name;
-    char *path;         /* "sub/fit[3]": the name with those of the task runs above; "" for the run */
-    char *state;        /* "Running" */
-    char *text;         /* error or progress text, "" for none */
-    bool begun;         /* not merely Pending */
-    bool over;          /* in an end state */
-    bool good;          /* of type COMPLETED */
-    int depth;          /* 0 for the followed run */
+    char *path;  /* "sub/fit[3]": the name with those of the task runs above; "" for the run */
+    char *state; /* "Running" */
+    char *text;  /* error or progress text, "" for none */
+    bool begun;  /* not merely Pending */
+    bool over;   /* in an end state */
+    bool good;   /* of type COMPLETED */
+    int depth;   /* 0 for the followed run */
     int64_t started_us; /* 0 before */
     int64_t ended_us;
-    int64_t due_us;     /* when the next attempt begins; 0 for none */
-    int64_t attempt;    /* 0 before the first */
-    double fraction;    /* of progress; negative when unknown */
-    uint32_t total;     /* children of a mapped step; 0 for others */
+    int64_t due_us;  /* when the next attempt begins; 0 for none */
+    int64_t attempt; /* 0 before the first */
+    double fraction; /* of progress; negative when unknown */
+    uint32_t total;  /* children of a mapped step; 0 for others */
     uint32_t done;
     uint32_t bad;
 };
@@ -44,8 +44,8 @@ bool run_model_running(const struct run_model *model);
 /* All nodes in the order of the tree; of a mapped step's children only those that run and the first
  * that failed. Borrowed until the next call. */
 const struct run_node *const *run_model_nodes(struct run_model *model, size_t *ret_count);
-/* The node that <news> is about, or NULL; borrowed. That of a subflow's run has the path of the task
- * run that called it. */
+/* The node that <news> is about, or NULL; borrowed. That of a subflow's run has the path of the
+ * task run that called it. */
 const struct run_node *run_model_find(const struct run_model *model, struct val news);
 
 #endif

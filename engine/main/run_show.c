@@ -59,8 +59,9 @@ static void put_idle(const struct cli *cli, bool live, struct buf *out)
 {
     if (live && client_is_engine(cli->client)) {
         term_colour(out, cli->colour, TERM_YELLOW);
-        buf_put_str(out, STR("No engine is running: what has not ended goes on when one starts, with "
-                             "the next leat run.\n"));
+        buf_put_str(out,
+                    STR("No engine is running: what has not ended goes on when one starts, with "
+                        "the next leat run.\n"));
         term_colour(out, cli->colour, TERM_PLAIN);
     }
 }
@@ -70,9 +71,9 @@ static void put_idle(const struct cli *cli, bool live, struct buf *out)
 void run_show_list(const struct cli *cli, struct val answer, struct buf *out)
 {
     static const struct table_column columns[] = {
-        {"STATE", false, 0, 0},    {"NAME", false, 14, 0},     {"FLOW", false, 10, 0},
-        {"CREATED", false, 0, 3},  {"DURATION", true, 0, 4}, {"TAGS", false, 6, 5},
-        {"ID", false, 0, 0},       {NULL, false, 0, 0},
+        {"STATE", false, 0, 0},   {"NAME", false, 14, 0},   {"FLOW", false, 10, 0},
+        {"CREATED", false, 0, 3}, {"DURATION", true, 0, 4}, {"TAGS", false, 6, 5},
+        {"ID", false, 0, 0},      {NULL, false, 0, 0},
     };
     struct table *table = table_new(cli, columns, 0);
     struct val_iter iter = member_iter(answer, "items");
@@ -374,8 +375,8 @@ void run_show_log_line(const struct cli *cli, struct val line, struct buf *out)
     show_clock(out, time ? time : member_int(line, "time", 0));
     term_colour(out, cli->colour, TERM_PLAIN);
     term_colour(out, cli->colour, colour);
-    buf_printf(out, " %-5s  ", output ? (str_is(stream, "stdout") ? "out" : "err")
-                                       : level_word(level));
+    buf_printf(out, " %-5s  ",
+               output ? (str_is(stream, "stdout") ? "out" : "err") : level_word(level));
     term_colour(out, cli->colour, TERM_PLAIN);
     task = task.len ? task : STR("run");
     columns = term_columns(task);

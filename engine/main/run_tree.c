@@ -1,7 +1,7 @@
 /*
  * See run_tree.h. A frame is written over the one before, line by line, and what is left of that is
- * cleared at the end, so that nothing flickers. Lines are never wrapped by the terminal: the number of
- * lines drawn is the number of lines to go up.
+ * cleared at the end, so that nothing flickers. Lines are never wrapped by the terminal: the number
+ * of lines drawn is the number of lines to go up.
  */
 #include "main/run_tree.h"
 
@@ -199,15 +199,18 @@ static void put_node(const struct run_tree *tree, const struct run_node *node, s
     term_put_spaces(out, indent);
     put(tree, term_state_colour(str_of(node->state)), str_of(sign_of(tree, node)), 1, out);
     buf_put_byte(out, ' ');
-    used += put(tree, node->depth == 0 ? TERM_BOLD : node->begun ? TERM_PLAIN : TERM_DIM,
+    used += put(tree,
+                node->depth == 0 ? TERM_BOLD
+                : node->begun    ? TERM_PLAIN
+                                 : TERM_DIM,
                 str_of(node->name), tree->name_columns - used, out);
     if (node->started_us) {
         int64_t end_us = node->over ? node->ended_us : tree->now_us;
 
         term_put_duration(&time, end_us > node->started_us ? end_us - node->started_us : 0);
     }
-    term_put_spaces(out, tree->name_columns - used + 1 + TIME_COLUMNS -
-                             term_columns(buf_str(&time)));
+    term_put_spaces(out,
+                    tree->name_columns - used + 1 + TIME_COLUMNS - term_columns(buf_str(&time)));
     put(tree, TERM_PLAIN, buf_str(&time), TIME_COLUMNS, out);
     buf_put_str(out, STR("  "));
     put_details(tree, node, tree->width - tree->name_columns - TIME_COLUMNS - 4, out);
@@ -216,7 +219,8 @@ static void put_node(const struct run_tree *tree, const struct run_node *node, s
 
 /* ---- what fits ------------------------------------------------------------------------------ */
 
-/* True for nodes that are hidden in pass <pass>: what is done, what waits, what failed, the rest. */
+/* True for nodes that are hidden in pass <pass>: what is done, what waits, what failed, the rest.
+ */
 static bool may_go(const struct run_node *node, int pass)
 {
     switch (pass) {
@@ -243,8 +247,8 @@ static void count_hidden(struct hidden *hidden, const struct run_node *node)
     }
 }
 
-/* Chooses what is not shown so that at most <room> lines are; the first node always is. Done ones go
- * from the top, others from the bottom. */
+/* Chooses what is not shown so that at most <room> lines are; the first node always is. Done ones
+ * go from the top, others from the bottom. */
 static void hide(struct hidden *hidden, const struct run_node *const *nodes, size_t count,
                  size_t room)
 {

@@ -20,8 +20,8 @@ struct run_tree *run_tree_free(struct run_tree *tree);
 /* Appends what takes the tree off the screen, so that other lines can be written above it. */
 void run_tree_erase(struct run_tree *tree, struct buf *out);
 
-/* Appends what draws the tree in the place of the one before. A tree that does not fit the screen is
- * shown in parts; <last> allows more lines than that. */
+/* Appends what draws the tree in the place of the one before. A tree that does not fit the screen
+ * is shown in parts; <last> allows more lines than that. */
 void run_tree_draw(struct run_tree *tree, const struct run_node *const *nodes, size_t count,
                    bool last, struct buf *out);
 

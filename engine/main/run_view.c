@@ -23,9 +23,9 @@ enum { NAME_COLUMNS = 22, RESULT_LINES = 12, FRAME_US = 40000 };
 struct run_view {
     const struct cli *cli;
     bool quiet;
-    bool live;    /* a tree that is drawn again and again */
-    bool begun;   /* a snapshot was printed */
-    bool changed; /* since it was drawn */
+    bool live;        /* a tree that is drawn again and again */
+    bool begun;       /* a snapshot was printed */
+    bool changed;     /* since it was drawn */
     int64_t frame_us; /* when that was */
     struct run_model *model;
     struct run_tree *tree;
@@ -168,7 +168,9 @@ static void put_log_line(struct run_view *view, struct val line)
 
     put_who(view, time_of(line), who.len ? who : STR("run"));
     term_colour(&view->out, view->cli->colour,
-                level >= 40 ? TERM_RED : level >= 30 ? TERM_YELLOW : TERM_DIM);
+                level >= 40   ? TERM_RED
+                : level >= 30 ? TERM_YELLOW
+                              : TERM_DIM);
     buf_put_str(&view->out, level >= 40   ? STR("│ error: ")
                             : level >= 30 ? STR("│ warning: ")
                                           : STR("│ "));
@@ -276,8 +278,7 @@ static void put_reason(struct run_view *view, struct val run)
 
     if (text.len > 0) {
         show_label(&view->out, view->cli, "reason");
-        show_wrapped(&view->out, text, 12,
-                     view->cli->terminal ? view->cli->width - 13 : INT32_MAX);
+        show_wrapped(&view->out, text, 12, view->cli->terminal ? view->cli->width - 13 : INT32_MAX);
         buf_put_byte(&view->out, '\n');
     }
 }

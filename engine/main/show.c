@@ -158,8 +158,7 @@ void show_fact(struct buf *out, const struct cli *cli, const char *label, struct
     buf_put_byte(out, '\n');
 }
 
-bool show_value(struct buf *out, const struct cli *cli, struct val value, int indent,
-                int lines_max)
+bool show_value(struct buf *out, const struct cli *cli, struct val value, int indent, int lines_max)
 {
     CLEANUP_BUF struct buf text = BUF_INIT(SHOW_MAX);
     int width = cli->terminal && lines_max > 0 ? cli->width - indent - 1 : INT32_MAX;

@@ -12,9 +12,11 @@
 #include "main/cli.h"
 
 /* Options by which parameters are given. */
-#define START_PARAM_OPTIONS \
-    {"param", 'p', "NAME=VALUE", "a parameter", true}, \
-    {"params-file", 'f', "FILE", "parameters as a JSON object (- for standard input)", false}
+#define START_PARAM_OPTIONS                                                                     \
+    {"param", 'p', "NAME=VALUE", "a parameter", true},                                          \
+    {                                                                                           \
+        "params-file", 'f', "FILE", "parameters as a JSON object (- for standard input)", false \
+    }
 
 struct start_flow {
     const struct cli_args *args; /* param, params-file, name, tag, refresh-cache */

@@ -173,8 +173,7 @@ static void fit(const struct table *table, int *ret_widths)
             return;
         }
         cut_columns(table, ret_widths, table->cli->width - 1);
-    } while (line_width(table, ret_widths) > table->cli->width - 1 &&
-             leave_column(table, natural));
+    } while (line_width(table, ret_widths) > table->cli->width - 1 && leave_column(table, natural));
 }
 
 /* One line: the headings when <cells> is NULL. */

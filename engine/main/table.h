@@ -21,7 +21,7 @@ struct table_column {
     const char *title; /* in capitals */
     bool right;        /* numbers */
     int keep;          /* the narrowest it may be cut to; 0: never cut */
-    int leave;         /* when it is still too wide: the column with the highest goes first; 0: none */
+    int leave; /* when it is still too wide: the column with the highest goes first; 0: none */
 };
 
 /* <columns> is borrowed; <indent> spaces stand before each line. */

@@ -54,7 +54,8 @@ const char *term_state_sign(struct str state)
     return "○";
 }
 
-/* True for characters that turn the direction of what follows, so that it reads as something else. */
+/* True for characters that turn the direction of what follows, so that it reads as something else.
+ */
 static bool turns_text(wchar_t character)
 {
     return (character >= 0x202a && character <= 0x202e) ||
