@@ -214,7 +214,8 @@ static bool try_again(struct core *core, struct run *run, struct task *task,
     must(task->attempt > task->attempt_free);
     uint32_t failed = task->attempt - task->attempt_free;
     bool allowed = ending->outcome != CORE_OUTCOME_CANCELLED &&
-                   retry_allowed(policy, failed, str_of(ending->code));
+                   retry_allowed(policy, failed, ending->outcome == CORE_OUTCOME_FAIL,
+                                 str_of(ending->code));
     if (!allowed) {
         return false;
     }
@@ -404,7 +405,7 @@ static enum core_outcome child_outcome(const struct run *child)
     case STATE_TYPE_CRASHED:
         return CORE_OUTCOME_CRASHED;
     default:
-        return child->state == STATE_TIMED_OUT ? CORE_OUTCOME_TIMED_OUT : CORE_OUTCOME_FAIL;
+        return child->state == STATE_TIMED_OUT ? CORE_OUTCOME_TIMED_OUT : CORE_OUTCOME_RETRY;
     }
 }
 

@@ -188,7 +188,7 @@ enum core_prepared {
 enum core_outcome {
     CORE_OUTCOME_OK,
     CORE_OUTCOME_RETRY,
-    CORE_OUTCOME_FAIL,
+    CORE_OUTCOME_FAIL, /* trying again is pointless, unless `retry_on` names the code */
     CORE_OUTCOME_CANCELLED,
     CORE_OUTCOME_CRASHED,
     CORE_OUTCOME_TIMED_OUT,

@@ -7,13 +7,14 @@
 
 #include "base/must.h"
 
-bool retry_allowed(const struct flow_retry *policy, uint32_t failed, struct str code)
+bool retry_allowed(const struct flow_retry *policy, uint32_t failed, bool pointless,
+                   struct str code)
 {
     if (failed > policy->retries) {
         return false;
     }
     if (policy->code_count == 0) {
-        return true;
+        return !pointless;
     }
     for (uint32_t index = 0; index < policy->code_count; index++) {
         if (str_match(code, policy->codes[index])) {

@@ -20,8 +20,10 @@
 #define RETRY_DELAY_US_MAX (INT64_C(31536000) * 1000000)
 
 /* True when the policy grants one more attempt after <failed> failures that count, the last of
- * which had the error code <code>. */
-bool retry_allowed(const struct flow_retry *policy, uint32_t failed, struct str code);
+ * which had the error code <code>. What the part itself calls <pointless> is tried again only if
+ * the policy names its code. */
+bool retry_allowed(const struct flow_retry *policy, uint32_t failed, bool pointless,
+                   struct str code);
 
 /*
  * How many microseconds to wait before the attempt after the <failed>-th failure (1 or more).

@@ -130,7 +130,7 @@ Test(attempt, retries_wait_for_their_delay_and_count_attempts)
 Test(attempt, a_later_attempt_can_complete)
 {
     struct run *run = running(patient);
-    sim_end(sim, run, "a", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "a", CORE_OUTCOME_RETRY);
     cr_assert_str_eq(sim_task(run, "a")->error->text, "it did not work");
     sim_drain(sim);
     sim_capacity(sim, 0, 1);
@@ -160,6 +160,13 @@ Test(attempt, codes_that_retry_on_does_not_name_fail_at_once)
     sim_capacity(sim, 0, 1);
     sim->code = "sql.locked";
     sim_end(sim, run, "a", CORE_OUTCOME_RETRY);
+    cr_assert_eq(sim_state(run, "a"), STATE_FAILED);
+}
+
+Test(attempt, what_a_part_calls_pointless_is_not_tried_again)
+{
+    struct run *run = running(patient);
+    sim_end(sim, run, "a", CORE_OUTCOME_FAIL);
     cr_assert_eq(sim_state(run, "a"), STATE_FAILED);
 }
 
@@ -289,7 +296,7 @@ Test(attempt, a_subflow_that_can_not_be_submitted_fails_the_step)
         struct core_event event = {.type = CORE_ENDED,
                                    .run = run->number,
                                    .epoch = sim_task(run, "a")->epoch,
-                                   .ended = {.outcome = CORE_OUTCOME_FAIL,
+                                   .ended = {.outcome = CORE_OUTCOME_RETRY,
                                              .code = "subflow.missing",
                                              .text = "there is no such flow",
                                              .retry_after_ms = -1}};
@@ -512,7 +519,7 @@ Test(attempt, maps_together_can_not_pass_the_limit_of_a_run)
 
 Test(attempt, a_map_runs_all_children_and_fails_when_one_failed)
 {
-    sim_plan(sim, "m[1]", SIM_FAIL);
+    sim_plan(sim, "m[1]", SIM_RETRY);
     struct run *run = map_run(4);
     cr_assert_eq(sim_state(run, "m[1]"), STATE_FAILED);
     cr_assert_eq(sim_task(run, "m[1]")->attempt, 2, "children are tried again by themselves");

@@ -123,7 +123,7 @@ static enum state oracle_task(const struct world *world, const struct flow *flow
     }
     for (uint32_t failures = 0; failures <= flow->steps[step].retry.retries; failures++) {
         plan = attempt_fate(world, flow, step, map_index, failures);
-        if (plan == SIM_OK || plan == SIM_CANCELLED) {
+        if (plan == SIM_OK || plan == SIM_CANCELLED || plan == SIM_FAIL) {
             break;
         }
     }

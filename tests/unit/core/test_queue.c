@@ -94,7 +94,7 @@ Test(queue, a_pause_before_a_retry_holds_no_slot)
     sim->manual_capacity = true;
     sim_drain(sim);
     sim_capacity(sim, 0, 5);
-    sim_end(sim, run, "a", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "a", CORE_OUTCOME_RETRY);
     sim_capacity(sim, 0, 5);
     cr_assert_eq(sim_state(run, "a"), STATE_AWAITING_RETRY);
     cr_assert_eq(sim_state(run, "b"), STATE_RUNNING);
@@ -130,7 +130,7 @@ Test(queue, a_sequential_flow_prepares_nothing_while_a_task_is_under_way)
     sim_drain(sim);
     sim_capacity(sim, 0, 5);
     cr_assert_eq(sim_task(run, "b")->place, CORE_PLACE_IN_LINE);
-    sim_end(sim, run, "a", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "a", CORE_OUTCOME_RETRY);
     cr_assert_eq(sim_task(run, "b")->place, CORE_PLACE_IN_LINE, "not even before a retry");
     sim_plan(sim, "a", SIM_OK);
     sim->manual_capacity = false;

@@ -61,7 +61,7 @@ Test(restore, an_interrupted_attempt_is_repeated_without_counting_as_a_retry)
     cr_assert_eq(task->state, STATE_RETRYING);
     cr_assert_eq(task->attempt, 4);
     cr_assert_eq(task->attempt_free, 3);
-    sim_end(sim, run, "b", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "b", CORE_OUTCOME_RETRY);
     cr_assert_eq(task->state, STATE_AWAITING_RETRY, "the one retry is still there");
 }
 
@@ -87,7 +87,7 @@ Test(restore, a_retry_keeps_its_time)
     sim_plan(sim, "b", SIM_HANG);
     struct run *run = sim_submit(sim, "f");
     sim_drain(sim);
-    sim_end(sim, run, "b", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "b", CORE_OUTCOME_RETRY);
     int64_t due_us = sim_task(run, "b")->due_us;
     sim->wall_us += 20000000;
     sim_restart(sim);
@@ -107,7 +107,7 @@ Test(restore, a_retry_that_is_overdue_comes_at_once)
     sim_plan(sim, "b", SIM_HANG);
     struct run *run = sim_submit(sim, "f");
     sim_drain(sim);
-    sim_end(sim, run, "b", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "b", CORE_OUTCOME_RETRY);
     sim->wall_us += 100000000;
     sim_restart(sim);
     cr_assert_eq(sim->timer_delay_us, 0);
@@ -264,7 +264,7 @@ Test(restore, epochs_never_repeat)
 Test(restore, a_manual_retry_repeats_only_what_did_not_complete)
 {
     sim_flow(sim, plain);
-    sim_plan(sim, "b", SIM_FAIL);
+    sim_plan(sim, "b", SIM_RETRY);
     struct run *run = sim_submit(sim, "f");
     sim_drain(sim);
     cr_assert_eq(run->state, STATE_FAILED);

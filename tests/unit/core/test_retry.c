@@ -21,25 +21,35 @@ static const int64_t second = 1000000;
 Test(retry, there_are_as_many_retries_as_the_policy_says)
 {
     struct flow_retry policy = {.retries = 2};
-    cr_assert(retry_allowed(&policy, 1, STR("x")));
-    cr_assert(retry_allowed(&policy, 2, STR("x")));
-    cr_assert_not(retry_allowed(&policy, 3, STR("x")));
+    cr_assert(retry_allowed(&policy, 1, false, STR("x")));
+    cr_assert(retry_allowed(&policy, 2, false, STR("x")));
+    cr_assert_not(retry_allowed(&policy, 3, false, STR("x")));
 }
 
 Test(retry, without_retries_there_are_none)
 {
     struct flow_retry policy = {.retries = 0};
-    cr_assert_not(retry_allowed(&policy, 1, STR("x")));
+    cr_assert_not(retry_allowed(&policy, 1, false, STR("x")));
 }
 
 Test(retry, only_codes_that_match_a_pattern_are_tried_again)
 {
     struct str codes[] = {STR("http.*"), STR("host.died")};
     struct flow_retry policy = {.retries = 5, .codes = codes, .code_count = 2};
-    cr_assert(retry_allowed(&policy, 1, STR("http.timeout")));
-    cr_assert(retry_allowed(&policy, 1, STR("host.died")));
-    cr_assert_not(retry_allowed(&policy, 1, STR("sql.locked")));
-    cr_assert_not(retry_allowed(&policy, 1, STR_NONE));
+    cr_assert(retry_allowed(&policy, 1, false, STR("http.timeout")));
+    cr_assert(retry_allowed(&policy, 1, false, STR("host.died")));
+    cr_assert_not(retry_allowed(&policy, 1, false, STR("sql.locked")));
+    cr_assert_not(retry_allowed(&policy, 1, false, STR_NONE));
+}
+
+Test(retry, what_is_pointless_is_not_tried_again_unless_its_code_is_named)
+{
+    struct str codes[] = {STR("http.*")};
+    struct flow_retry policy = {.retries = 5};
+    cr_assert_not(retry_allowed(&policy, 1, true, STR("http.404")));
+    policy.codes = codes;
+    policy.code_count = 1;
+    cr_assert(retry_allowed(&policy, 1, true, STR("http.404")));
 }
 
 Test(retry, a_policy_without_delays_tries_at_once, .init = setup)

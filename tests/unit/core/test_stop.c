@@ -45,7 +45,7 @@ static struct run *busy(void)
     sim_drain(sim);
     sim_capacity(sim, 0, 100);
     sim_drain(sim);
-    sim_end(sim, run, "again", CORE_OUTCOME_FAIL);
+    sim_end(sim, run, "again", CORE_OUTCOME_RETRY);
     cr_assert_eq(sim_state(run, "done"), STATE_COMPLETED);
     cr_assert_eq(sim_state(run, "again"), STATE_AWAITING_RETRY);
     cr_assert_eq(sim_state(run, "m[0]"), STATE_RUNNING);
