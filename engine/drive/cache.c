@@ -313,7 +313,7 @@ static void check_over(uv_work_t *work, int status)
 {
     struct check *check = work->data;
 
-    if (status == 0) {
+    if (status == 0 && !check->prep->engine->stopping) {
         check->prep->blobs = check->sound ? PREP_BLOBS_SOUND : PREP_BLOBS_DAMAGED;
         prepare_resume(check->prep);
     } else {

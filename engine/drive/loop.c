@@ -211,8 +211,15 @@ static void on_durable(void *user, int err)
     must(engine->commits_under_way > 0);
     engine->commits_under_way--;
     if (err) {
-        log_line(LOG_ERROR, "engine", "the store refused a batch (%s); stopping: %s",
-                 err_sentence(err), store_broken_why(engine->store));
+        if (err == ERR_STORE_FULL) {
+            log_line(LOG_ERROR, "engine",
+                     "the disk or the store is full, so nothing more can be recorded; stopping. "
+                     "What was recorded is safe: make room, and the runs go on when an engine "
+                     "starts");
+        } else {
+            log_line(LOG_ERROR, "engine", "the store refused a batch (%s); stopping: %s",
+                     err_sentence(err), store_broken_why(engine->store));
+        }
         _exit(75); /* the truth is on the disk; nothing of this batch was acknowledged */
     }
     for (uint32_t i = 0; i < commit->count; i++) {
@@ -228,6 +235,9 @@ static void on_durable(void *user, int err)
 /* Does what had to wait for a batch. */
 static void run_effect(struct engine *engine, struct commit *commit, const struct effect *effect)
 {
+    if (engine->stopping && effect->type != EFFECT_REPLY) {
+        return; /* the next engine finds what was recorded and goes on from there */
+    }
     switch (effect->type) {
     case EFFECT_START:
         dispatch_start(engine, effect->run, effect->task, effect->epoch);
