@@ -107,6 +107,7 @@ static int retry(struct cli *cli, const struct cli_args *args)
     request_path(&target, "/flow-runs/", args->arguments[0]);
     request_path(&target, "/retry", NULL);
     if (code == CLI_OK) {
+        follow_catch_interrupts();
         code = request_get(cli, "POST", &target, VAL_NONE, &response);
     }
     if (code != CLI_OK) {

@@ -34,8 +34,7 @@ static void on_interrupt(int signal)
     }
 }
 
-/* Catches Ctrl-C from now on. */
-static void catch_interrupts(void)
+void follow_catch_interrupts(void)
 {
     struct sigaction action = {.sa_handler = on_interrupt};
 
@@ -186,7 +185,6 @@ int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_sty
     int code = CLI_NO_ENGINE;
 
     watch.view = run_view_new(cli, style != FOLLOW_TREE || cli->json);
-    catch_interrupts();
     if (follow(&watch)) {
         client_drain(cli->client, number);
         if (client_call(cli->client, "GET", target, VAL_NONE, &response)) {

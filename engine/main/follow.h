@@ -16,6 +16,10 @@ enum follow_style {
     FOLLOW_RESULT, /* log lines on standard error, then the result as JSON on standard output */
 };
 
+/* From now on Ctrl-C and SIGTERM cancel the run that is followed next instead of ending this
+ * process. To be called before that run is started, so that it can not go on unattended. */
+void follow_catch_interrupts(void);
+
 /* Shows the run <id> until it has ended and lets Ctrl-C cancel it. An exit code. <number> is the
  * run's number in the engine. */
 int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_style style);

@@ -9,6 +9,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "main/client.h"
+#include "main/follow.h"
 #include "main/member.h"
 #include "value/json.h"
 #include "value/pack.h"
@@ -139,6 +140,7 @@ int start_flow(struct cli *cli, const struct start_flow *flow, struct start_run 
     if (code != CLI_OK) {
         return code;
     }
+    follow_catch_interrupts();
     if (!client_call(cli->client, "POST", "/flow-runs", (struct val){body.data, body.len},
                      &response)) {
         return CLI_NO_ENGINE;

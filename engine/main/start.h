@@ -29,7 +29,8 @@ struct start_run {
     uint64_t number;
 };
 
-/* Starts the run. CLI_OK, or an exit code after a message with every problem. */
+/* Starts the run, which is to be followed: see follow_catch_interrupts(). CLI_OK, or an exit code
+ * after a message with every problem. */
 int start_flow(struct cli *cli, const struct start_flow *flow, struct start_run *ret_run);
 
 #endif
