@@ -149,14 +149,14 @@ const struct cli_command cmd_api = {
     .arguments_min = 2,
     .arguments_max = 2,
     .summary = "Send one request to the REST API and print the answer",
-    .help =
-        "PATH begins after /api/v1. Works with and without a running engine. Problems are "
-        "printed, too, and the exit code is 2 for those of the request and 3 for those of the engine.\n"
-        "\n"
-        "Examples:\n"
-        "  leat api GET '/flow-runs?limit=5'\n"
-        "  leat api GET /flow-runs/@last/events\n"
-        "  leat api POST /flow-runs/@last/cancel -d '{\"reason\": \"not needed\"}'",
+    .help = "PATH begins after /api/v1. Works with and without a running engine. Problems are "
+            "printed, too, and the exit code is 2 for those of the request and 3 for those of "
+            "the engine.\n"
+            "\n"
+            "Examples:\n"
+            "  leat api GET '/flow-runs?limit=5'\n"
+            "  leat api GET /flow-runs/@last/events\n"
+            "  leat api POST /flow-runs/@last/cancel -d '{\"reason\": \"not needed\"}'",
     .options = options,
     .run = run,
 };
