@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "api/pinned.h"
 #include "fixture.h"
 
 static struct fixture fixture;
@@ -365,4 +366,26 @@ Test(api_runs, answers_are_the_same_after_a_restart)
     fixture_restart(&fixture);
     cr_assert_str_eq(text_at(fixture_get(&fixture, format("/flow-runs/%s", id)), "result"),
                      "Hello, world!");
+}
+
+Test(api_runs, more_flows_than_are_kept_in_memory_are_shown)
+{
+    enum { FLOWS = PINNED_KEPT_MAX + 6 };
+    struct val list;
+
+    for (int i = 0; i < FLOWS; i++) {
+        fixture_submit(&fixture,
+                       format("flow: f%d\nparams: { p: { type: string, secret: true } }\n"
+                              "steps:\n  a: { task: hello.greet }\n",
+                              i),
+                       ", \"params\": {\"p\": \"hush\"}");
+    }
+    for (int round = 0; round < 2; round++) {
+        list = fixture_get(&fixture, "/flow-runs?limit=1000");
+        cr_assert_eq(count_at(list, "items"), FLOWS);
+        for (int i = 0; i < FLOWS; i++) {
+            cr_assert_str_eq(text_at(list, format("items.%d.params.p", i)), "***");
+        }
+    }
+    fixture_wait(&fixture, "@last");
 }

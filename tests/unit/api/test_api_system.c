@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "fixture.h"
+#include "store/store_read.h"
 #include "value/pack.h"
 
 static struct fixture fixture;
@@ -220,6 +221,22 @@ Test(api_system, a_wrong_method_is_405_with_the_right_ones)
 {
     fixture_ask(&fixture, "PATCH", "/flow-runs", NULL, 405);
     cr_assert_str_eq(fixture.response.allow, "POST, GET, HEAD");
+}
+
+Test(api_system, too_many_readers_of_the_store_are_told_to_try_again)
+{
+    struct store_read *reads[STORE_READS_MAX];
+    int count = 0;
+
+    while (count < STORE_READS_MAX &&
+           store_read_begin(engine_store(fixture.engine), &reads[count]) == 0) {
+        count++;
+    }
+    fixture_ask(&fixture, "GET", "/flow-runs", NULL, 503);
+    while (count > 0) {
+        store_read_end(reads[--count]);
+    }
+    fixture_get(&fixture, "/flow-runs");
 }
 
 Test(api_system, a_body_may_come_as_a_value)
