@@ -10,11 +10,13 @@
 
 static struct run_model *model;
 
+/* Fixture. */
 static void begin(void)
 {
     model = run_model_new();
 }
 
+/* Fixture. */
 static void finish(void)
 {
     model = run_model_free(model);

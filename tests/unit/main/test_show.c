@@ -9,6 +9,7 @@
 #include "main/term.h"
 #include "value/json.h"
 
+/* Fixture: widths are those of UTF-8. */
 static void set_locale(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");

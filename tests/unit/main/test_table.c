@@ -8,6 +8,7 @@
 
 #include "main/table.h"
 
+/* Fixture: widths are those of UTF-8. */
 static void set_locale(void)
 {
     setlocale(LC_CTYPE, "C.UTF-8");
