@@ -31,7 +31,8 @@ void bench_heading(const char *text);
 /* Measures the floors in <dir>. */
 void floors_measure(const char *dir, struct floors *ret_floors);
 
-/* An engine on a fresh home below <dir>, with the plugins of <build>. */
+/* An engine on a fresh home below <dir>, with the plugins of <build>. Once in a process: what the
+ * event loop leaves behind is not fit for another spawner. */
 struct bench *bench_open(const char *dir, const char *build, const char *name);
 void bench_close(struct bench *bench);
 /* Runs a flow to its end; microseconds from submission to the end. Dies when it does not complete.

@@ -104,15 +104,13 @@ static void cached(struct bench *bench, const struct floors *floors)
 }
 
 /* S12: external commands through the exec plugin. */
-static void commands(const char *dir, const char *build, const struct floors *floors)
+static void commands(struct bench *bench, const struct floors *floors)
 {
     CLEANUP_BUF struct buf flow = BUF_INIT(TEXT_MAX);
-    struct bench *bench = bench_open(dir, build, "exec");
     double us;
 
     fan(&flow, "", "exec.run", "{ command: [\"true\"], stdin: \"${index}\" }", COMMANDS);
     us = median_of(bench, &flow, 3);
-    bench_close(bench);
     bench_row("S12 exec of `true`, durable", COMMANDS * 1e6 / us, floors->spawns_per_s, "/s",
               "floor: P2");
 }
@@ -172,7 +170,7 @@ void scenarios_run(const char *dir, const char *build, const struct floors *floo
     chains(bench, floors);
     fans(bench, floors);
     cached(bench, floors);
+    commands(bench, floors);
     bench_close(bench);
-    commands(dir, build, floors);
     cold_start(dir, build, floors);
 }
