@@ -266,6 +266,7 @@ static void *engine_main(void *user)
 {
     struct engine *engine = user;
 
+    pthread_setname_np(pthread_self(), "leat-loop");
     uv_run(&engine->loop, UV_RUN_DEFAULT);
     return NULL;
 }

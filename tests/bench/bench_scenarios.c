@@ -109,7 +109,7 @@ static void commands(struct bench *bench, const struct floors *floors)
     CLEANUP_BUF struct buf flow = BUF_INIT(TEXT_MAX);
     double us;
 
-    fan(&flow, "", "exec.run", "{ command: [\"true\"], stdin: \"${index}\" }", COMMANDS);
+    fan(&flow, "", "exec.run", "{ command: [\"true\"] }", COMMANDS);
     us = median_of(bench, &flow, 3);
     bench_row("S12 exec of `true`, durable", COMMANDS * 1e6 / us, floors->spawns_per_s, "/s",
               "floor: P2");
