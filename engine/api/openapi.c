@@ -268,13 +268,14 @@ static const char reference_head[] =
     "be shorter than `limit` and still have a next one.\n"
     "\n"
     "**Values.** Results and parameters are JSON. Binary data is `{\"$bin\": \"<base64>\"}`. A\n"
-    "value larger than 16 KiB is `{\"$blob\": \"<hash>\", \"size\": n}` unless `expand` was asked for.\n"
+    "value larger than 16 KiB is `{\"$blob\": \"<hash>\", \"size\": n}` unless `expand` was asked\n"
+    "for.\n"
     "\n"
     "**Events.** A stream begins with `snapshot`: the run with its `task_runs`, and `child_runs`\n"
     "with theirs. Then come `flow_run`, `task_run`, `map`, `progress` and `log` as they happen,\n"
     "and `end` at last. Each event's `data` is one object whose `type` is the event's name;\n"
-    "`time` is in microseconds since 1970. After `lost` (the reader was too slow) a new `snapshot`\n"
-    "follows.\n";
+    "`time` is in microseconds since 1970. After `lost` (the reader was too slow) a new\n"
+    "`snapshot` follows.\n";
 
 /* The paragraph about limits. */
 static void describe_limits(struct buf *out)
