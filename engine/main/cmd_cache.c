@@ -108,17 +108,17 @@ static void show_nearest(const struct cli *cli, struct val nearest, struct buf *
     struct val_iter iter = member_iter(nearest, "differs");
     struct val difference;
 
-    buf_put_str(out, STR("\nThe most similar earlier result is from "));
+    buf_put_str(out, STR("\nMost similar earlier result: "));
     show_ago(out, member_time(nearest, "created"), clock_wall_us(&clock_real));
-    buf_put_str(out, STR(", run "));
+    buf_put_str(out, STR(", from run "));
     term_put_text(out, member(nearest, "run_name").ptr ? member_text(nearest, "run_name")
                                                        : member_text(nearest, "run"));
     if (member_count(nearest, "differs") == 0) {
-        buf_put_str(out, STR(".\n"));
+        buf_put_byte(out, '\n');
         table_free(table);
         return;
     }
-    buf_put_str(out, STR(". Since then changed:\n\n"));
+    buf_put_str(out, STR("\n\n"));
     while (val_next(&iter, NULL, &difference)) {
         table_cell(table, TERM_BOLD, member_text(difference, "part"));
         table_cell(table, TERM_RED, member_text(difference, "before"));
@@ -144,7 +144,7 @@ static void show_explanation(const struct cli *cli, struct val answer, struct bu
                                        : TERM_DIM);
     term_put_text(out, word);
     term_colour(out, cli->colour, TERM_PLAIN);
-    term_put_text(out, sentence);
+    show_wrapped(out, sentence, 2, cli->terminal ? cli->width - 3 - (int)word.len : INT32_MAX);
     buf_put_byte(out, '\n');
     show_fact(out, cli, "key", member_text(answer, "key"));
     if (nearest.ptr) {

@@ -21,6 +21,7 @@ static void show_settings(const struct cli *cli, struct val answer, struct buf *
     struct val_iter iter = member_iter(answer, "items");
     struct val setting;
 
+    table_wrap_last(table);
     while (val_next(&iter, NULL, &setting)) {
         struct str name = member_text(setting, "name");
         struct str source = member_text(setting, "source");

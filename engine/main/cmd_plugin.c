@@ -22,6 +22,23 @@ static enum term_colour status_colour(struct str status)
     return str_is(status, "refused") ? TERM_RED : TERM_YELLOW;
 }
 
+/* What is wrong with or odd about a file, below its path. */
+static void show_note(const struct cli *cli, struct str path, struct str words, struct buf *out)
+{
+    buf_put_byte(out, '\n');
+    term_colour(out, cli->colour, TERM_YELLOW);
+    term_put_text(out, path);
+    term_colour(out, cli->colour, TERM_PLAIN);
+    if (cli->terminal) {
+        buf_put_str(out, STR("\n  "));
+        show_wrapped(out, words, 2, cli->width - 3);
+    } else {
+        buf_put_byte(out, ' ');
+        term_put_text(out, words);
+    }
+    buf_put_byte(out, '\n');
+}
+
 /* Plugins as a table, then what is wrong with some. */
 static void show_list(const struct cli *cli, struct val answer, struct buf *out)
 {
@@ -58,18 +75,13 @@ static void show_list(const struct cli *cli, struct val answer, struct buf *out)
     table_free(table);
     iter = member_iter(answer, "items");
     while (val_next(&iter, NULL, &plugin)) {
-        bool wrong = member(plugin, "reason").ptr;
+        struct str reason = member_text(plugin, "reason");
+        struct str words = reason.len > 0 ? reason : member_text(plugin, "warning");
 
-        if (!wrong && !member(plugin, "warning").ptr) {
-            continue;
+        /* Nobody can do anything about warnings of what came with the program. */
+        if (words.len > 0 && (reason.len > 0 || !member_true(plugin, "bundled"))) {
+            show_note(cli, member_text(plugin, "path"), words, out);
         }
-        buf_put_byte(out, '\n');
-        term_colour(out, cli->colour, TERM_YELLOW);
-        term_put_text(out, member_text(plugin, "path"));
-        term_colour(out, cli->colour, TERM_PLAIN);
-        buf_put_byte(out, ' ');
-        term_put_text(out, member_text(plugin, wrong ? "reason" : "warning"));
-        buf_put_byte(out, '\n');
     }
 }
 
@@ -119,6 +131,7 @@ static void show_part(const struct cli *cli, struct val part, struct buf *out)
     struct val_iter iter = member_iter(part, "params");
     struct val param;
 
+    table_wrap_last(table);
     buf_put_byte(out, '\n');
     term_colour(out, cli->colour, TERM_BOLD);
     term_put_text(out, member_text(part, "type"));

@@ -265,6 +265,10 @@ static void show(size_t index, int64_t number, char *ret_text, size_t size)
         snprintf(ret_text, size, "%gs", (double)number / 1e6);
         return;
     case SIZE:
+        if (number % (1 << 30) == 0) {
+            snprintf(ret_text, size, "%lldGiB", (long long)(number >> 30));
+            return;
+        }
         if (number % (1 << 20) == 0) {
             snprintf(ret_text, size, "%lldMiB", (long long)(number >> 20));
             return;

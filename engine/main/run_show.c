@@ -12,7 +12,7 @@
 #include "main/table.h"
 #include "main/term.h"
 
-enum { RESULT_LINES = 40, ID_SHORT = 13, TASK_NAME_COLUMNS = 12 };
+enum { RESULT_LINES = 40, PARAM_LINES = 10, ID_SHORT = 13, TASK_NAME_COLUMNS = 12 };
 
 /* The present. */
 static int64_t now(void)
@@ -175,6 +175,7 @@ static void put_params(const struct cli *cli, struct val run, struct buf *out)
     struct val_iter iter = member_iter(run, "params");
     struct str name;
     struct val value;
+    int widest = 0;
 
     if (!member(run, "params").ptr || val_type(member(run, "params")) != VAL_MAP ||
         val_count(member(run, "params")) == 0) {
@@ -182,13 +183,16 @@ static void put_params(const struct cli *cli, struct val run, struct buf *out)
     }
     show_heading(out, cli, "Parameters");
     while (val_next(&iter, &name, &value)) {
-        int columns = term_columns(name);
-
+        widest = term_columns(name) > widest ? term_columns(name) : widest;
+    }
+    iter = member_iter(run, "params");
+    while (val_next(&iter, &name, &value)) {
         buf_put_str(out, STR("  "));
+        term_colour(out, cli->colour, TERM_CYAN);
         term_put_text(out, name);
-        term_put_spaces(out, columns < TASK_NAME_COLUMNS ? TASK_NAME_COLUMNS - columns : 0);
-        buf_put_str(out, STR("  "));
-        show_value(out, cli, value, TASK_NAME_COLUMNS + 4, 10);
+        term_colour(out, cli->colour, TERM_PLAIN);
+        term_put_spaces(out, widest - term_columns(name) + 2);
+        show_value(out, cli, value, widest + 4, PARAM_LINES);
     }
 }
 

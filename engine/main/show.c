@@ -154,7 +154,8 @@ void show_fact(struct buf *out, const struct cli *cli, const char *label, struct
         return;
     }
     show_label(out, cli, label);
-    term_put_text(out, text);
+    show_wrapped(out, text, LABEL_COLUMNS + 2,
+                 cli->terminal ? cli->width - LABEL_COLUMNS - 3 : INT32_MAX);
     buf_put_byte(out, '\n');
 }
 

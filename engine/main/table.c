@@ -7,6 +7,7 @@
 
 #include "base/mem.h"
 #include "base/must.h"
+#include "main/show.h"
 
 enum { GAP = 2, CELL_MAX = 1024 * 1024 };
 
@@ -21,6 +22,7 @@ struct table {
     const struct table_column *columns;
     int column_count;
     int indent;
+    bool wrap_last;
     struct cell *cells;
     size_t count;
     size_t cap;
@@ -53,6 +55,11 @@ struct table *table_free(struct table *table)
         free(table);
     }
     return NULL;
+}
+
+void table_wrap_last(struct table *table)
+{
+    table->wrap_last = true;
 }
 
 void table_cell(struct table *table, enum term_colour colour, struct str text)
@@ -181,6 +188,7 @@ static void put_line(const struct table *table, const int *widths, const struct 
                      struct buf *out)
 {
     int owed = table->indent; /* spaces are only written before something */
+    int at = table->indent;
 
     for (int i = 0; i < table->column_count; i++) {
         enum term_colour colour = cells ? cells[i].colour : TERM_DIM;
@@ -195,13 +203,18 @@ static void put_line(const struct table *table, const int *widths, const struct 
         if (columns > 0) {
             term_put_spaces(out, owed + (table->columns[i].right ? width - columns : 0));
             term_colour(out, table->cli->colour && colour != TERM_PLAIN, colour);
-            term_put_cut(out, text, width);
+            if (table->wrap_last && i + 1 == table->column_count) {
+                show_wrapped(out, text, at, width);
+            } else {
+                term_put_cut(out, text, width);
+            }
             term_colour(out, table->cli->colour && colour != TERM_PLAIN, TERM_PLAIN);
             owed = table->columns[i].right ? 0 : width - columns;
         } else {
             owed += width;
         }
         owed += GAP;
+        at += width + GAP;
     }
     buf_put_byte(out, '\n');
 }

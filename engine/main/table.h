@@ -21,13 +21,16 @@ struct table_column {
     const char *title; /* in capitals */
     bool right;        /* numbers */
     int keep;          /* the narrowest it may be cut to; 0: never cut */
-    int leave; /* when it is still too wide: the column with the highest goes first; 0: none */
+    int leave;         /* when it is still too wide: the highest goes first; 0: never left out */
 };
 
 /* <columns> is borrowed; <indent> spaces stand before each line. */
 struct table *table_new(const struct cli *cli, const struct table_column *columns, int indent);
 /* NULL is allowed; returns NULL. */
 struct table *table_free(struct table *table);
+
+/* Texts of the last column are wrapped instead of cut when the terminal is too narrow. */
+void table_wrap_last(struct table *table);
 
 /* The next cell, row by row; the text is copied and its control characters are shown as "?". */
 void table_cell(struct table *table, enum term_colour colour, struct str text);

@@ -216,7 +216,7 @@ Test(cli_runs, inspect_shows_parameters_tasks_and_result)
     text = e2e_leat("flow-run", "inspect", "@last")->out;
     e2e_expect_words(text, "✓ Completed  talk (");
     e2e_expect_words(text, "chatty");
-    e2e_expect_words(text, "word          servus");
+    e2e_expect_words(text, "word  servus");
     e2e_expect_words(text, "✓ Completed  say");
     e2e_expect_words(text, "2 of 2");
     e2e_expect_words(text, "Result\n  servus");
