@@ -163,6 +163,7 @@ void client_drain(struct client *client, uint64_t run)
 {
     if (client->engine) {
         engine_drain_notifications(client->engine, run);
+        engine_settle(client->engine); /* whoever reads the delivery log next finds them */
     }
 }
 

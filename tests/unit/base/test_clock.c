@@ -93,8 +93,12 @@ Test(clock, parses_what_it_formats)
 
 Test(clock, parses_nothing_else)
 {
-    static const char *const texts[] = {"", "yesterday", "2026-11-21", "2026-11-21T20:27:47",
-                                        "2026-11-21T20:27:47.1234567Z", "2026-11-21T20:27:47+01"};
+    static const char *const texts[] = {"",
+                                        "yesterday",
+                                        "2026-11-21",
+                                        "2026-11-21T20:27:47",
+                                        "2026-11-21T20:27:47.1234567Z",
+                                        "2026-11-21T20:27:47+01"};
 
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         cr_assert_eq(clock_parse(str_of(texts[i])), 0, "%s", texts[i]);

@@ -4,10 +4,10 @@
 #include "plug/probe.h"
 
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <grp.h>
 #include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
