@@ -87,7 +87,6 @@ static int status_of(int err)
         return 404;
     case ERR_CONFLICT:
     case ERR_EXISTS:
-    case ERR_CANCELLED:
         return 409;
     case ERR_INVALID:
     case ERR_PARSE:

@@ -213,9 +213,9 @@ static bool try_again(struct core *core, struct run *run, struct task *task,
     const struct flow_retry *policy = &step_of(run, task)->retry;
     must(task->attempt > task->attempt_free);
     uint32_t failed = task->attempt - task->attempt_free;
-    bool allowed = ending->outcome != CORE_OUTCOME_CANCELLED &&
-                   retry_allowed(policy, failed, ending->outcome == CORE_OUTCOME_FAIL,
-                                 str_of(ending->code));
+    bool allowed =
+        ending->outcome != CORE_OUTCOME_CANCELLED &&
+        retry_allowed(policy, failed, ending->outcome == CORE_OUTCOME_FAIL, str_of(ending->code));
     if (!allowed) {
         return false;
     }

@@ -226,7 +226,7 @@ struct core_event {
             enum core_prepared how;
             struct val input;
             struct val result;      /* HIT */
-            const char *label;       /* RUN or HIT: the step's `run_name`, or NULL */
+            const char *label;      /* RUN or HIT: the step's `run_name`, or NULL */
             const struct hash *key; /* RUN or HIT; NULL when the cache is off */
             uint32_t lane;          /* RUN of a task */
             const char *code;       /* FAIL */
@@ -374,8 +374,8 @@ bool core_task_is_map(const struct run *run, const struct task *task);
  * buf_err().
  */
 int core_map_result(const struct run *run, uint32_t step, struct buf *out);
-/* The state that a run in `finally` comes to if that goes well, with the reason, if any, appended to
- * <out> (2 * CORE_TEXT_MAX bytes are enough); of any other run, its state and error. */
+/* The state that a run in `finally` comes to if that goes well, with the reason, if any, appended
+ * to <out> (2 * CORE_TEXT_MAX bytes are enough); of any other run, its state and error. */
 enum state core_outlook(const struct run *run, struct buf *out);
 /* Replaces a task's result by a copy of <result>, which must mean the same: a blob reference in
  * place of a large value, or the list of a map. */

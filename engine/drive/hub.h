@@ -53,7 +53,8 @@ bool hub_take(struct hub_subscription *subscription, int timeout_ms, struct buf 
 
 /* True when somebody listens to the tree of <root>: ask before encoding. Loop thread. */
 bool hub_wanted(const struct hub *hub, const struct uuid *root);
-/* Copies <value> to every subscriber of <root>'s tree; who waits is woken by hub_flush(). Loop thread. */
+/* Copies <value> to every subscriber of <root>'s tree; who waits is woken by hub_flush(). Loop
+ * thread. */
 void hub_publish(struct hub *hub, const struct uuid *root, struct str value);
 /* Wakes the subscribers that have got something since the last flush, once each. Loop thread. */
 void hub_flush(struct hub *hub);

@@ -533,7 +533,7 @@ void outbox_close(struct engine *engine)
         struct drain *drain = engine->drains;
 
         engine->drains = drain->next;
-        mail_reply(engine, drain->mail, ERR_CANCELLED);
+        mail_reply(engine, drain->mail, 0); /* the next engine delivers */
         free(drain);
     }
     while (engine->deliveries && map_next(engine->deliveries, &cursor, &key, &value)) {
