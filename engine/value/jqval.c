@@ -57,7 +57,10 @@ static jv make_blob(const struct blob_ref *blob)
 static int make_number(struct val value, jv *ret_jv, struct err_text *reterr_why)
 {
     double number = val_float(value);
-    if (val_type(value) != VAL_FLOAT && fabs(number) > EXACT_MAX) {
+    bool exact = val_type(value) == VAL_FLOAT || fabs(number) < EXACT_MAX ||
+                 (fabs(number) <= EXACT_MAX && val_type(value) == VAL_INT &&
+                  val_int(value) == (int64_t)number); /* not the next one, rounded */
+    if (!exact) {
         return err_set(reterr_why, ERR_RANGE,
                        "the integer %.0f is beyond 2^53, and expressions count in doubles; pass it "
                        "on by a plain reference, or as a string",
