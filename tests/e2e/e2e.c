@@ -130,7 +130,7 @@ const char *e2e_home(void)
 /* A document as text, for messages. */
 static const char *dump(json_t *value)
 {
-    char *text = json_dumps(value, JSON_INDENT(1) | JSON_ENCODE_ANY);
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
 
     return text ? keep(text) : "nothing";
 }
