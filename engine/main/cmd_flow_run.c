@@ -2,9 +2,8 @@
  * `leat flow-run`: list, look at, follow the logs of, cancel, retry and delete flow runs.
  */
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
+#include "base/uuid.h"
 #include "main/commands.h"
 #include "main/follow.h"
 #include "main/logs.h"
@@ -73,26 +72,104 @@ static void tell(const struct cli *cli, struct val run, const char *words)
     show_flush(&out);
 }
 
-/* leat flow-run cancel */
-static int cancel(struct cli *cli, const struct cli_args *args)
+/* Which run a command is about, by what never changes. */
+struct target_run {
+    char id[UUID_TEXT_SIZE];
+    uint64_t number;
+};
+
+/* Reads id and number of a flow_run. */
+static struct target_run run_of(struct val run)
+{
+    struct target_run found = {.number = (uint64_t)member_int(run, "number", 0)};
+
+    snprintf(found.id, sizeof(found.id), "%.*s", STR_ARGS(member_text(run, "id")));
+    return found;
+}
+
+/* Looks a run up; its flow_run is the answer. */
+static int look_up(struct cli *cli, const char *word, struct target_run *ret_run,
+                   struct api_response *ret_response)
+{
+    CLEANUP_BUF struct buf target = REQUEST_INIT;
+    int code;
+
+    request_path(&target, "/flow-runs/", word);
+    request_query(&target, "tasks", "0");
+    code = request_get(cli, "GET", &target, VAL_NONE, ret_response);
+    if (code == CLI_OK) {
+        /* By id from here on: a name could mean another run by the time of the next request. */
+        *ret_run = run_of(api_response_value(ret_response));
+    }
+    return code;
+}
+
+/* The same for commands that want an engine that runs things. */
+static int take_up(struct cli *cli, const char *word, struct target_run *ret_run)
+{
+    struct api_response response;
+    int code = client_open(cli, CLIENT_RUN);
+
+    if (code == CLI_OK) {
+        code = look_up(cli, word, ret_run, &response);
+    }
+    if (code == CLI_OK) {
+        api_response_done(&response);
+    }
+    return code;
+}
+
+/* Sends the request to cancel. */
+static int send_cancel(struct cli *cli, const struct target_run *run, const char *reason)
 {
     CLEANUP_BUF struct buf target = REQUEST_INIT;
     CLEANUP_BUF struct buf body = BUF_INIT(64 * 1024);
-    const char *reason = cli_value(args, "reason");
     struct api_response response;
     int code;
 
-    request_path(&target, "/flow-runs/", args->arguments[0]);
+    request_path(&target, "/flow-runs/", run->id);
     request_path(&target, "/cancel", NULL);
     pack_map(&body, 1);
     pack_cstr(&body, "reason");
     pack_text(&body, str_of(reason ? reason : "cancelled on the command line"));
     code = request_get(cli, "POST", &target, (struct val){body.data, body.len}, &response);
     if (code == CLI_OK) {
-        tell(cli, api_response_value(&response), "cancelling");
+        if (!client_is_engine(cli->client)) {
+            tell(cli, api_response_value(&response), "cancelling");
+        }
         api_response_done(&response);
     }
     return code;
+}
+
+/* leat flow-run cancel */
+static int cancel(struct cli *cli, const struct cli_args *args)
+{
+    struct target_run run;
+    int code = take_up(cli, args->arguments[0], &run);
+
+    if (code == CLI_OK) {
+        code = send_cancel(cli, &run, cli_value(args, "reason"));
+    }
+    if (code == CLI_OK && client_is_engine(cli->client)) {
+        /* An interrupted run: its end is up to this process. */
+        code = follow_run(cli, run.id, run.number, FOLLOW_QUIET);
+        code = code == CLI_CANCELLED ? CLI_OK : code;
+    }
+    return code;
+}
+
+/* leat flow-run watch */
+static int watch(struct cli *cli, const struct cli_args *args)
+{
+    struct target_run run;
+    int code = take_up(cli, args->arguments[0], &run);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    follow_catch_interrupts();
+    return follow_run(cli, run.id, run.number, FOLLOW_WATCH);
 }
 
 /* leat flow-run retry */
@@ -100,60 +177,55 @@ static int retry(struct cli *cli, const struct cli_args *args)
 {
     CLEANUP_BUF struct buf target = REQUEST_INIT;
     struct api_response response;
-    uint64_t number;
-    char id[64];
-    int code = client_open(cli, CLIENT_RUN); /* this process has to be able to run it */
+    struct target_run run;
+    int code = take_up(cli, args->arguments[0], &run);
 
-    request_path(&target, "/flow-runs/", args->arguments[0]);
-    request_path(&target, "/retry", NULL);
-    if (code == CLI_OK) {
-        follow_catch_interrupts();
-        code = request_get(cli, "POST", &target, VAL_NONE, &response);
-    }
     if (code != CLI_OK) {
         return code;
     }
-    snprintf(id, sizeof(id), "%.*s", STR_ARGS(member_text(api_response_value(&response), "id")));
-    number = (uint64_t)member_int(api_response_value(&response), "number", 0);
+    request_path(&target, "/flow-runs/", run.id);
+    request_path(&target, "/retry", NULL);
+    follow_catch_interrupts();
+    code = request_get(cli, "POST", &target, VAL_NONE, &response);
+    if (code != CLI_OK) {
+        return code;
+    }
     api_response_done(&response);
-    return follow_run(cli, id, number, cli_given(args, "quiet") ? FOLLOW_QUIET : FOLLOW_TREE);
+    return follow_run(cli, run.id, run.number,
+                      cli_given(args, "quiet") ? FOLLOW_QUIET : FOLLOW_TREE);
+}
+
+/* Removes one run. */
+static int delete_run(struct cli *cli, const char *word)
+{
+    CLEANUP_BUF struct buf target = REQUEST_INIT;
+    struct api_response response;
+    struct api_response gone;
+    struct target_run run;
+    int code = look_up(cli, word, &run, &response);
+
+    if (code != CLI_OK) {
+        return code;
+    }
+    request_path(&target, "/flow-runs/", run.id);
+    code = request_get(cli, "DELETE", &target, VAL_NONE, &gone);
+    if (code == CLI_OK) {
+        api_response_done(&gone);
+        tell(cli, api_response_value(&response), "deleted");
+    }
+    api_response_done(&response);
+    return code;
 }
 
 /* leat flow-run delete */
 static int delete_runs(struct cli *cli, const struct cli_args *args)
 {
-    for (int i = 0; i < args->argument_count; i++) {
-        CLEANUP_BUF struct buf target = REQUEST_INIT;
-        CLEANUP_BUF struct buf path = REQUEST_INIT;
-        struct api_response response;
-        char id[64];
-        int code;
+    int code = CLI_OK;
 
-        request_path(&target, "/flow-runs/", args->arguments[i]);
-        request_query(&target, "tasks", "0");
-        code = request_get(cli, "GET", &target, VAL_NONE, &response);
-        if (code != CLI_OK) {
-            return code;
-        }
-        /* By id from here on: a name could mean another run by the time of the second request. */
-        snprintf(id, sizeof(id), "%.*s",
-                 STR_ARGS(member_text(api_response_value(&response), "id")));
-        request_path(&path, "/flow-runs/", id);
-        {
-            struct api_response gone;
-
-            code = request_get(cli, "DELETE", &path, VAL_NONE, &gone);
-            if (code == CLI_OK) {
-                api_response_done(&gone);
-                tell(cli, api_response_value(&response), "deleted");
-            }
-        }
-        api_response_done(&response);
-        if (code != CLI_OK) {
-            return code;
-        }
+    for (int i = 0; i < args->argument_count && code == CLI_OK; i++) {
+        code = delete_run(cli, args->arguments[i]);
     }
-    return CLI_OK;
+    return code;
 }
 
 static const struct cli_option list_options[] = {
@@ -218,6 +290,15 @@ static const struct cli_command subcommands[] = {
              "  leat flow-run logs @last -f --task train",
      .options = log_options,
      .run = logs},
+    {.name = "watch",
+     .arguments = "RUN",
+     .arguments_min = 1,
+     .arguments_max = 1,
+     .summary = "Follow a flow run to its end; take up an interrupted one",
+     .help = "When no engine is running, this process becomes one and goes on with what was "
+             "interrupted. Ctrl-C stops watching and cancels nothing. The exit code is that of "
+             "`leat run`.",
+     .run = watch},
     {.name = "cancel",
      .arguments = "RUN",
      .arguments_min = 1,
@@ -250,7 +331,7 @@ const struct cli_command cmd_flow_run = {
     .name = "flow-run",
     .group = "Runs",
     .arguments = "",
-    .summary = "List, look at, cancel, retry and delete flow runs",
+    .summary = "List, look at, watch, cancel, retry and delete flow runs",
     .help = "RUN is a run's id, the beginning of one (8 characters or more), its name, or @last.",
     .subcommands = subcommands,
 };

@@ -104,6 +104,10 @@ static bool follow(struct watch *watch)
             ended = show_news(watch, (struct val){news.data, news.len}) || ended;
         }
         run_view_tick(watch->view);
+        if (interrupts > 0 && watch->style == FOLLOW_WATCH) {
+            run_view_say(watch->view, "stopped watching; the run was not cancelled");
+            break;
+        }
         if (interrupts > 0 && !cancelled) {
             cancelled = true;
             cancel(watch->cli, watch->id, watch->view);
@@ -184,7 +188,7 @@ int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_sty
     struct api_response response;
     int code = CLI_NO_ENGINE;
 
-    watch.view = run_view_new(cli, style != FOLLOW_TREE || cli->json);
+    watch.view = run_view_new(cli, style == FOLLOW_QUIET || style == FOLLOW_RESULT || cli->json);
     if (follow(&watch)) {
         client_drain(cli->client, number);
         if (client_call(cli->client, "GET", target, VAL_NONE, &response)) {
@@ -192,6 +196,8 @@ int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_sty
                                     : finish(&watch, api_response_value(&response));
             api_response_done(&response);
         }
+    } else if (interrupts > 0) {
+        code = CLI_CANCELLED;
     }
     run_view_free(watch.view);
     return code;

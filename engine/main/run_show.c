@@ -59,9 +59,8 @@ static void put_idle(const struct cli *cli, bool live, struct buf *out)
 {
     if (live && client_is_engine(cli->client)) {
         term_colour(out, cli->colour, TERM_YELLOW);
-        buf_put_str(out,
-                    STR("No engine is running: what has not ended goes on when one starts, with "
-                        "the next leat run.\n"));
+        buf_put_str(out, STR("No engine is running: leat flow-run watch RUN takes up what was "
+                             "interrupted.\n"));
         term_colour(out, cli->colour, TERM_PLAIN);
     }
 }

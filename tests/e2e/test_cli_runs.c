@@ -469,3 +469,66 @@ Test(cli_runs, api_prints_the_events_of_a_run)
     e2e_expect_words(text, "\"type\":\"snapshot\"");
     e2e_expect_words(text, "\"type\":\"end\"");
 }
+
+/* ---- interrupted runs ----------------------------------------------------------------------- */
+
+/* Starts the waiting flow and kills its engine. */
+static void interrupt_waiting(void)
+{
+    struct e2e_process *process = start_waiting();
+
+    kill(e2e_pid(process), SIGKILL);
+    cr_assert_eq(e2e_wait(process)->code, 128 + SIGKILL);
+}
+
+Test(cli_runs, an_interrupted_run_is_shown_as_such)
+{
+    interrupt_waiting();
+    e2e_expect_words(e2e_leat("flow-run", "ls")->out, "leat flow-run watch RUN takes up");
+    e2e_expect_words(e2e_leat("flow-run", "inspect", "waiter")->out,
+                     "● Running  wait (waiter) for");
+    cr_assert_eq(e2e_leat("flow-run", "logs", "waiter", "-f")->code, 0);
+}
+
+Test(cli_runs, watch_takes_an_interrupted_run_up)
+{
+    struct e2e_process *process;
+    const struct e2e_out *out;
+
+    interrupt_waiting();
+    process = e2e_start("flow-run", "watch", "waiter");
+    cr_assert_str_eq(e2e_take_line("begun"), "begun");
+    e2e_give_line("go");
+    out = e2e_wait(process);
+    cr_assert_eq(out->code, 0, "%s", out->err);
+    e2e_expect_words(out->out, "✓ Completed  wait (waiter)");
+}
+
+Test(cli_runs, an_interrupted_run_can_be_cancelled)
+{
+    const struct e2e_out *out;
+
+    interrupt_waiting();
+    out = e2e_leat("flow-run", "cancel", "waiter", "-r", "no more");
+    cr_assert_eq(out->code, 0, "%s", out->err);
+    e2e_expect_words(out->out, "■ Cancelled  wait (waiter)");
+    e2e_expect_words(out->out, "no more");
+}
+
+Test(cli_runs, an_interrupt_ends_the_watching_alone)
+{
+    struct e2e_process *process = start_waiting();
+    struct e2e_process *watcher;
+    const struct e2e_out *out;
+
+    e2e_fifo("seen");
+    watcher = e2e_start_program(
+        (const char *const[]){"sh", "-c", "exec \"$LEAT_BIN\" flow-run watch waiter >seen", NULL});
+    e2e_expect_words(e2e_take_line("seen"), "wait · waiter");
+    kill(e2e_pid(watcher), SIGINT);
+    out = e2e_wait(watcher);
+    cr_assert_eq(out->code, 4);
+    e2e_expect_words(out->err, "stopped watching; the run was not cancelled");
+    e2e_give_line("go");
+    cr_assert_eq(e2e_wait(process)->code, 0);
+}
