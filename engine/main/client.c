@@ -39,7 +39,8 @@ struct client_follow {
     struct client *client;
     struct api_follow *follow;
     struct http_stream *stream;
-    bool ended; /* the run's last news has come */
+    bool ended; /* the run's last news has come, or the stream is no stream */
+    bool lost;  /* the engine has gone before */
 };
 
 /* What an answer from the wire may hold: everything the engine can make. */
@@ -141,6 +142,12 @@ int client_open(struct cli *cli, enum client_mode mode)
                                                      : cli_error(CLI_NO_ENGINE, "%s", why.text);
 }
 
+int client_reopen(struct cli *cli)
+{
+    cli->client = client_close(cli->client);
+    return client_open(cli, CLIENT_RUN);
+}
+
 struct client *client_close(struct client *client)
 {
     if (client) {
@@ -200,18 +207,25 @@ static int call_http(struct client *client, const char *method, const char *targ
     return 0;
 }
 
-bool client_call(struct client *client, const char *method, const char *target, struct val body,
-                 struct api_response *ret_response)
+bool client_try(struct client *client, const char *method, const char *target, struct val body,
+                struct api_response *ret_response, struct err_text *reterr_why)
 {
     CLEANUP_FREE char *full = xasprintf("%s%s", API_PREFIX, target);
     struct api_request request = {.method = method, .target = str_of(full), .body_value = body};
-    struct err_text why;
 
     if (client->api) {
         api_handle(client->api, &request, ret_response);
         return true;
     }
-    if (call_http(client, method, full, body, ret_response, &why) != 0) {
+    return call_http(client, method, full, body, ret_response, reterr_why) == 0;
+}
+
+bool client_call(struct client *client, const char *method, const char *target, struct val body,
+                 struct api_response *ret_response)
+{
+    struct err_text why;
+
+    if (!client_try(client, method, target, body, ret_response, &why)) {
         cli_error(CLI_NO_ENGINE, "%s", why.text);
         return false;
     }
@@ -306,21 +320,16 @@ struct client_follow *client_follow_free(struct client_follow *follow)
     return NULL;
 }
 
-/* Says why a stream gives nothing any more: <text> is the answer when it was no stream. */
-static void tell_broken(const struct client_follow *follow, struct buf *text, const char *why)
+/* Prints the answer that came in place of a stream. */
+static void tell_problem(const struct buf *text)
 {
     CLEANUP_BUF struct buf value = BUF_INIT(EVENT_MAX);
-    struct val problem = VAL_NONE;
+    struct str detail = STR_NONE;
 
-    if (http_stream_status(follow->stream) >= 400 &&
-        json_parse(buf_str(text), &answer_limits, 0, &value, NULL) == 0) {
-        problem = (struct val){value.data, value.len};
+    if (json_parse(buf_str(text), &answer_limits, 0, &value, NULL) == 0) {
+        detail = member_text((struct val){value.data, value.len}, "detail");
     }
-    if (member_text(problem, "detail").len > 0) {
-        cli_error(0, "%.*s", STR_ARGS(member_text(problem, "detail")));
-    } else {
-        cli_error(0, "the run can not be followed any more: %s", why);
-    }
+    cli_error(0, "%.*s", STR_ARGS(detail.len > 0 ? detail : STR("the run can not be followed")));
 }
 
 enum api_follow_answer client_follow_next(struct client_follow *follow, int timeout_ms,
@@ -333,7 +342,7 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
     if (follow->follow) {
         return api_follow_next(follow->follow, timeout_ms, ret_value);
     }
-    if (follow->ended) {
+    if (follow->ended || follow->lost) {
         return API_FOLLOW_OVER;
     }
     buf_clear(ret_value);
@@ -347,7 +356,15 @@ enum api_follow_answer client_follow_next(struct client_follow *follow, int time
             str_is(member_text((struct val){ret_value->data, ret_value->len}, "type"), "end");
         return API_FOLLOW_NEWS;
     }
-    tell_broken(follow, &text, why.text);
-    follow->ended = true;
+    follow->ended = http_stream_status(follow->stream) >= 400;
+    follow->lost = !follow->ended;
+    if (follow->ended) {
+        tell_problem(&text);
+    }
     return API_FOLLOW_OVER;
+}
+
+bool client_follow_lost(const struct client_follow *follow)
+{
+    return follow->lost;
 }

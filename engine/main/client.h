@@ -20,6 +20,9 @@ enum client_mode {
 /* Opens the client of <cli> once; later calls keep it. CLI_OK, or an exit code after a message.
  * Call it before this process has threads. */
 int client_open(struct cli *cli, enum client_mode mode);
+/* After the engine of another process has gone: finds its successor, or becomes it and takes up
+ * what it left. As client_open(). */
+int client_reopen(struct cli *cli);
 /* Ends an engine of this process. NULL is allowed; returns NULL. */
 struct client *client_close(struct client *client);
 
@@ -39,6 +42,10 @@ bool client_call(struct client *client, const char *method, const char *target, 
 int client_get(struct cli *cli, const char *method, const char *target, struct val body,
                struct api_response *ret_response);
 
+/* The same without a message: false with a sentence when the engine does not answer. */
+bool client_try(struct client *client, const char *method, const char *target, struct val body,
+                struct api_response *ret_response, struct err_text *reterr_why);
+
 /* Prints the problem of a response; returns the exit code that fits. */
 int client_problem(const struct api_response *response);
 
@@ -47,9 +54,12 @@ struct client_follow;
 bool client_follow_new(struct client *client, const char *run, bool logs,
                        struct client_follow **ret_follow);
 struct client_follow *client_follow_free(struct client_follow *follow);
-/* As api_follow_next(). A broken connection is API_FOLLOW_OVER after a message. */
+/* As api_follow_next(). An answer that is no stream is API_FOLLOW_OVER after a message; the end of
+ * the engine without one. */
 enum api_follow_answer client_follow_next(struct client_follow *follow, int timeout_ms,
                                           struct buf *ret_value);
+/* True when the engine of another process has gone before the run's end was heard of. */
+bool client_follow_lost(const struct client_follow *follow);
 
 /* Waits until the first attempts at the notifications of <run> are over, when the engine ends with
  * this process. */

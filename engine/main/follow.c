@@ -15,7 +15,11 @@
 #include "main/show.h"
 #include "value/pack.h"
 
-enum { TICK_MS = 80, NEWS_MAX = 64 * 1024 * 1024 };
+enum {
+    TICK_MS = 80,
+    NEWS_MAX = 64 * 1024 * 1024,
+    ENGINES_MAX = 100, /* that end under one run */
+};
 
 static volatile sig_atomic_t interrupts;
 
@@ -43,29 +47,34 @@ void follow_catch_interrupts(void)
     sigaction(SIGTERM, &action, NULL);
 }
 
-/* Asks the engine to cancel. */
-static void cancel(struct cli *cli, const char *id, struct run_view *view)
-{
-    CLEANUP_FREE char *target = xasprintf("/flow-runs/%s/cancel", id);
-    CLEANUP_BUF struct buf body = BUF_INIT(1024);
-    struct api_response response;
-
-    run_view_say(view, "cancelling the run (Ctrl-C twice more to stop at once)");
-    pack_map(&body, 1);
-    pack_cstr(&body, "reason");
-    pack_cstr(&body, "interrupted on the command line");
-    if (client_call(cli->client, "POST", target, (struct val){body.data, body.len}, &response)) {
-        api_response_done(&response);
-    }
-}
-
 /* One follower's work. */
 struct watch {
     struct cli *cli;
     const char *id;
     enum follow_style style;
     struct run_view *view;
+    bool cancelled; /* an engine knows that the run is to be cancelled */
+    bool lost;      /* the engine ended before the run */
 };
+
+/* Asks the engine to cancel; one that ends meanwhile leaves that to the next. */
+static void cancel(struct watch *watch)
+{
+    CLEANUP_FREE char *target = xasprintf("/flow-runs/%s/cancel", watch->id);
+    CLEANUP_BUF struct buf body = BUF_INIT(1024);
+    struct api_response response;
+    struct err_text why;
+
+    pack_map(&body, 1);
+    pack_cstr(&body, "reason");
+    pack_cstr(&body, "interrupted on the command line");
+    watch->cancelled = client_try(watch->cli->client, "POST", target,
+                                  (struct val){body.data, body.len}, &response, &why);
+    if (watch->cancelled) {
+        run_view_say(watch->view, "cancelling the run (Ctrl-C twice more to stop at once)");
+        api_response_done(&response);
+    }
+}
 
 /* Shows one object of news; true for the last one. */
 static bool show_news(struct watch *watch, struct val news)
@@ -82,13 +91,12 @@ static bool show_news(struct watch *watch, struct val news)
     return str_is(type, "end");
 }
 
-/* Shows news until the run has ended; false when the connection broke. */
+/* Shows news until the run has ended; false when the engine did before. */
 static bool follow(struct watch *watch)
 {
     CLEANUP_BUF struct buf news = BUF_INIT(NEWS_MAX);
     bool logs = watch->style == FOLLOW_RESULT || !watch->cli->json;
     struct client_follow *follow;
-    bool cancelled = false;
     bool ended = false;
 
     if (!client_follow_new(watch->cli->client, watch->id, logs, &follow)) {
@@ -108,13 +116,45 @@ static bool follow(struct watch *watch)
             run_view_say(watch->view, "stopped watching; the run was not cancelled");
             break;
         }
-        if (interrupts > 0 && !cancelled) {
-            cancelled = true;
-            cancel(watch->cli, watch->id, watch->view);
+        if (interrupts > 0 && !watch->cancelled) {
+            cancel(watch);
         }
     }
+    watch->lost = client_follow_lost(follow);
     client_follow_free(follow);
     return ended;
+}
+
+/* Follows the run from engine to engine: when another process that ran it ends, this one goes on
+ * with it. False after a message. */
+static bool follow_to_end(struct watch *watch)
+{
+    for (int engines = 0; engines < ENGINES_MAX; engines++) {
+        if (follow(watch)) {
+            return true;
+        }
+        if (!watch->lost) {
+            return false;
+        }
+        run_view_say(watch->view, "the engine has ended; going on without it");
+        if (client_reopen(watch->cli) != CLI_OK) {
+            return false;
+        }
+    }
+    cli_error(0, "too many engines ended before the run");
+    return false;
+}
+
+/* Asks for the picture of the run's end; false after a message. */
+static bool get_end(struct watch *watch, const char *target, struct api_response *ret_response)
+{
+    struct err_text why;
+
+    if (client_try(watch->cli->client, "GET", target, VAL_NONE, ret_response, &why)) {
+        return true;
+    }
+    return client_reopen(watch->cli) == CLI_OK &&
+           client_call(watch->cli->client, "GET", target, VAL_NONE, ret_response);
 }
 
 /* The exit code that belongs to an ended run. */
@@ -189,9 +229,9 @@ int follow_run(struct cli *cli, const char *id, uint64_t number, enum follow_sty
     int code = CLI_NO_ENGINE;
 
     watch.view = run_view_new(cli, style == FOLLOW_QUIET || style == FOLLOW_RESULT || cli->json);
-    if (follow(&watch)) {
+    if (follow_to_end(&watch)) {
         client_drain(cli->client, number);
-        if (client_call(cli->client, "GET", target, VAL_NONE, &response)) {
+        if (get_end(&watch, target, &response)) {
             code = response.problem ? client_problem(&response)
                                     : finish(&watch, api_response_value(&response));
             api_response_done(&response);
