@@ -11,13 +11,15 @@
 #include "base/mem.h"
 #include "base/must.h"
 #include "drive/loop.h"
-#include "store/key.h"
 #include "store/store_read.h"
 #include "value/canon.h"
 #include "value/json.h"
 #include "value/pack.h"
 
-enum { ROW_VERSION = 1, ROW_MEMBERS = 8, WAITERS_MAX = 1000000 };
+enum { ROW_VERSION = 1, ROW_MEMBERS = 8, WAITERS_MAX = 1000000, TEXT_PREVIEW_MAX = 256 };
+
+/* Bytes of a key of CACHE_BY_TASK behind the task: the time, and the beginning of the cache key. */
+enum { BY_TASK_TAIL = 16 };
 
 /* A row wraps a result, which may be as deep as results are. */
 static const struct val_limits row_limits = {
@@ -39,6 +41,7 @@ struct flight {
 struct key_maker {
     struct hash_state state;
     struct buf *parts; /* NULL when nobody wants them */
+    bool secret;       /* what the step is given is not to be shown */
     uint32_t count;
 };
 
@@ -67,18 +70,53 @@ static void add_text(struct key_maker *maker, struct str name, struct str text)
 {
     struct hash hash = hash_bytes(text.ptr, text.len);
 
+    if (text.len > TEXT_PREVIEW_MAX) {
+        text.len = TEXT_PREVIEW_MAX;
+    }
     add_part(maker, name, &hash, text);
 }
 
+/* True when a use means a secret, or a parameter of the flow that is one. */
+static bool is_secret(const struct flow *flow, const struct ref_use *use)
+{
+    for (uint32_t i = 0; use->root == REF_PARAMS && i < flow->param_count; i++) {
+        if (flow->params[i].secret &&
+            (use->name.len == 0 || str_eq(use->name, flow->params[i].name))) {
+            return true;
+        }
+    }
+    return use->root == REF_SECRETS;
+}
+
+/* True when a template (NULL: none) uses a secret. */
+static bool has_secret(const struct flow *flow, const struct tmpl *tmpl)
+{
+    uint32_t count = 0;
+    const struct ref_use *uses = tmpl ? tmpl_uses(tmpl, &count) : NULL;
+
+    for (uint32_t i = 0; i < count; i++) {
+        if (is_secret(flow, &uses[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* True when what a step is given may show a secret. */
+static bool step_has_secret(const struct flow *flow, const struct flow_step *step)
+{
+    return has_secret(flow, step->with) || has_secret(flow, step->map) ||
+           has_secret(flow, step->cache.key);
+}
+
 /* The beginning of a value as JSON, or stars for secrets. */
-static void preview_of(const struct param_spec *param, struct val value,
-                       char ret_text[CACHE_PREVIEW_MAX + 1])
+static void preview_of(bool secret, struct val value, char ret_text[CACHE_PREVIEW_MAX + 1])
 {
     CLEANUP_BUF struct buf json = BUF_INIT(16 * CACHE_PREVIEW_MAX);
     size_t len;
 
     ret_text[0] = '\0';
-    if (param->secret) {
+    if (secret) {
         memcpy(ret_text, "***", sizeof("***"));
         return;
     }
@@ -152,7 +190,7 @@ static bool add_params(struct key_maker *maker, const struct plug_part *part, st
         }
         preview[0] = '\0';
         if (maker->parts) {
-            preview_of(param, value, preview);
+            preview_of(maker->secret || param->secret, value, preview);
         }
         add_part(maker, param->name, &hash, str_of(preview));
     }
@@ -165,14 +203,17 @@ static bool make_key(const struct run *run, const struct task *task, struct val 
 {
     const struct flow_step *step = &run->flow->steps[task->step];
     const struct plug_part *part = run_data(run)->steps[task->step].part;
-    struct key_maker maker = {.parts = ret_parts};
+    struct key_maker maker = {.parts = ret_parts,
+                              .secret = ret_parts && step_has_secret(run->flow, step)};
     size_t place = ret_parts ? pack_list_open(ret_parts) : 0;
 
     hash_begin(&maker.state);
     hash_add(&maker.state, "leat cache 1", 12);
     add_text(&maker, STR("task"), step->target);
     if (step->cache.mode == FLOW_CACHE_KEY) {
-        add_text(&maker, STR("key"), text);
+        struct hash hash = hash_bytes(text.ptr, text.len);
+
+        add_part(&maker, STR("key"), &hash, maker.secret ? STR("***") : text);
     } else {
         add_part(&maker, STR("plugin"), &part->plugin->hash, str_of(part->plugin->version));
         if (!add_params(&maker, part, input, files)) {
@@ -422,17 +463,37 @@ enum cache_answer cache_ask(struct prep *prep, struct run *run, struct task *tas
 
 /* ---- storing -------------------------------------------------------------------------------- */
 
+void cache_task_prefix(struct str flow, struct str step, struct store_key *ret_prefix)
+{
+    struct hash_state state;
+    struct hash hash;
+
+    *ret_prefix = (struct store_key){0};
+    key_text(ret_prefix, flow);
+    key_text(ret_prefix, step);
+    if (ret_prefix->len <= STORE_KEY_MAX - BY_TASK_TAIL) {
+        return;
+    }
+    hash_begin(&state);
+    hash_add(&state, flow.ptr, flow.len);
+    hash_add(&state, "", 1);
+    hash_add(&state, step.ptr, step.len);
+    hash = hash_end(&state);
+    *ret_prefix = (struct store_key){0};
+    key_u8(ret_prefix, 0xff); /* no name begins like this */
+    key_bytes(ret_prefix, hash.bytes, sizeof(hash.bytes));
+}
+
 /* The row of CACHE_BY_TASK: from a task of a flow to its entries, by time. */
 static void index_entry(struct engine *engine, const struct run *run, const struct task *task,
                         const struct hash *key, int64_t wall_us)
 {
     const struct flow_step *step = &run->flow->steps[task->step];
-    struct store_key by_task = {0};
+    struct store_key by_task;
 
-    key_text(&by_task, run->flow->name);
-    key_text(&by_task, step->name);
+    cache_task_prefix(run->flow->name, step->name, &by_task);
     key_u64(&by_task, (uint64_t)wall_us);
-    key_bytes(&by_task, key->bytes, 8);
+    key_bytes(&by_task, key->bytes, BY_TASK_TAIL - sizeof(uint64_t));
     store_batch_put(loop_batch(engine), STORE_CACHE_BY_TASK, key_str(&by_task), MAP_KEY(*key));
 }
 

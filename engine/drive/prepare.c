@@ -161,6 +161,9 @@ static enum progress ask_evaluator(struct prep *prep, const struct run *run, str
     if (prep->round_count == PREP_ROUNDS_MAX) {
         return fail(prep, "input.rounds", "the input needs too many rounds of evaluation");
     }
+    if (!jobs.ptr) {
+        return fail(prep, "input.too_large", "what the expressions need is too large");
+    }
     eval.id = slots_add(&engine->evals, &slot);
     err = pool_eval(engine->pool, &eval, &why);
     if (err) {
@@ -177,7 +180,7 @@ static enum progress ask_for(struct prep *prep, const struct run *run, const str
 {
     CLEANUP_BUF struct buf jobs = BUF_INIT(2 * LEAT_INPUT_MAX);
     CLEANUP_BUF struct buf values = BUF_INIT(2 * LEAT_INPUT_MAX);
-    struct err_text why;
+    struct err_text why = {""};
     int err;
 
     free(prep->jobs);
@@ -193,16 +196,36 @@ static enum progress ask_for(struct prep *prep, const struct run *run, const str
         err = tmpl_scope_pack(run->flow->exprs, prep->jobs, prep->job_count, &scope->tmpl, &values,
                               &why);
     }
+    if (buf_err(&jobs) || buf_err(&values)) {
+        return fail(prep, "input.too_large", "what the expressions need is too large");
+    }
     if (err) {
-        return fail(prep, "input.reference", why.text);
+        return fail(prep, "input.reference", why.text[0] ? why.text : err_sentence(err));
     }
     return ask_evaluator(prep, run, (struct val){jobs.data, jobs.len},
                          (struct val){values.data, values.len});
 }
 
+/* True for [0, value] and [code, sentence]. The evaluator is another process, so this is looked at.
+ */
+static bool result_ok(struct val result, bool of_file)
+{
+    bool pair = val_type(result) == VAL_LIST && val_count(result) == 2 &&
+                val_type(val_at(result, 0)) == VAL_INT;
+
+    if (!pair) {
+        return false;
+    }
+    if (val_int(val_at(result, 0)) != 0) {
+        return val_type(val_at(result, 1)) == VAL_STR;
+    }
+    return !of_file || val_type(val_at(result, 1)) == VAL_MAP;
+}
+
 /* Takes up the evaluator's results; false when one of them is a failure, which is sent on. */
 static bool take_results(struct prep *prep, struct val results)
 {
+    static const uint8_t no_files[] = {0x90};
     struct buf *round = &prep->rounds[prep->round_count++];
     struct val_iter iter;
     struct val result;
@@ -218,10 +241,19 @@ static bool take_results(struct prep *prep, struct val results)
                                   sizeof(*prep->answers));
     iter = val_iter(results);
     for (size_t i = 0; val_next(&iter, NULL, &result); i++) {
+        if (!result_ok(result, prep->job_count == 0)) {
+            fail(prep, "expression.protocol", "the evaluator sent something that is no result");
+            return false;
+        }
+        if (val_int(val_at(result, 0)) != 0 && prep->job_count == 0) {
+            /* A file that can not be read: no key can be made, and the task says what it misses. */
+            prep->files = (struct val){no_files, sizeof(no_files)};
+            return true;
+        }
         if (val_int(val_at(result, 0)) != 0) {
             CLEANUP_FREE char *text = str_dup(val_str(val_at(result, 1)));
 
-            fail(prep, prep->job_count ? "input.expression" : "input.file", text);
+            fail(prep, "input.expression", text);
             return false;
         }
         if (i < prep->job_count) {
@@ -278,7 +310,7 @@ static bool evaluate(struct prep *prep, struct run *run, const struct task *task
                      const struct tmpl *tmpl, struct buf *out, enum progress *ret_progress)
 {
     struct scope scope;
-    struct err_text why;
+    struct err_text why = {""};
     int err;
 
     open_scope(&scope, prep, run, task);
@@ -286,7 +318,7 @@ static bool evaluate(struct prep *prep, struct run *run, const struct task *task
     if (err == TMPL_NEEDS_EVALUATOR) {
         *ret_progress = ask_for(prep, run, tmpl, &scope);
     } else if (err) {
-        *ret_progress = fail(prep, "input.reference", why.text);
+        *ret_progress = fail(prep, "input.reference", why.text[0] ? why.text : err_sentence(err));
     }
     scope_done(&scope);
     return err == 0;
@@ -367,18 +399,24 @@ static int keep_list(struct engine *engine, struct step_data *step, struct val v
     size_t len;
     int err;
 
+    if (step->list_is_blob) {
+        blob_unmap(step->list.ptr, step->list.len);
+        step->list_is_blob = false;
+        step->list = VAL_NONE;
+    }
     if (val_type(value) != VAL_BLOB) {
         buf_clear(&step->list_copy);
         buf_put(&step->list_copy, value.ptr, value.len);
         step->list = (struct val){step->list_copy.data, step->list_copy.len};
-        return buf_err(&step->list_copy);
+        return buf_err(&step->list_copy) ? err_set(reterr_why, ERR_LIMIT, "the list is too large")
+                                         : 0;
     }
     ref = val_blob(value);
     err = blob_map(engine->blobs, &ref, &bytes, &len, reterr_why);
     if (err) {
         return err;
     }
-    err = val_scan(bytes, len, &val_limits_task, &step->list, reterr_why);
+    err = val_scan(bytes, len, &val_limits_task, &value, reterr_why);
     if (err) {
         blob_unmap(bytes, len);
         return err;
@@ -549,6 +587,10 @@ static bool make_key_text(struct prep *prep, struct run *run, struct task *task,
         return false;
     }
     json_print_text(out, (struct val){value.data, value.len});
+    if (buf_err(out)) {
+        *ret_progress = fail(prep, "input.cache_key", "the cache key is longer than 1 MiB");
+        return false;
+    }
     return true;
 }
 
@@ -566,7 +608,7 @@ static bool make_label(struct prep *prep, struct run *run, struct task *task, st
         return false;
     }
     json_print_text(out, (struct val){value.data, value.len});
-    if (out->len > LABEL_MAX) {
+    if (buf_err(out) || out->len > LABEL_MAX) {
         *ret_progress = fail(prep, "input.run_name", "`run_name` gave more than 255 bytes");
         return false;
     }
