@@ -199,11 +199,10 @@ static void look_back(struct question *question)
 {
     const struct task_row *task = &question->task;
     int64_t until = task->started_us ? task->started_us : clock_wall_us(&clock_real);
-    struct store_key prefix = {0};
+    struct store_key prefix;
     struct store_key from;
 
-    key_text(&prefix, question->run.flow_name);
-    key_text(&prefix, question->task.step_name);
+    cache_task_prefix(question->run.flow_name, question->task.step_name, &prefix);
     from = prefix;
     key_u64(&from, (uint64_t)until);
     store_scan(question->call->read, STORE_CACHE_BY_TASK, key_str(&prefix), key_str(&from), true,

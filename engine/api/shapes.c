@@ -123,7 +123,7 @@ static const struct shape_field submit_fields[] = {
     {"params", SHAPE_MAP, .optional = true, .nullable = true, .doc = "Parameters as values."},
     {"typed", SHAPE_TEXTS, .optional = true, .nullable = true,
      .doc = "Parameters as texts that people typed; they win over `params`."},
-    {"name", SHAPE_STR, .max = 255, .optional = true, .nullable = true,
+    {"name", SHAPE_STR, .max = ENGINE_RUN_NAME_MAX, .optional = true, .nullable = true,
      .doc = "The run's name; the flow's `run_name` or a friendly one without."},
     {"tags", SHAPE_STR, .list = true, .max = CORE_TAGS_MAX, .optional = true, .nullable = true,
      .doc = "Tags besides the flow's."},

@@ -10,6 +10,7 @@
 
 #include "drive/prepare.h"
 #include "drive/run_data.h"
+#include "store/key.h"
 
 enum {
     CACHE_PREVIEW_MAX = 64, /* bytes of a parameter's value shown by explain */
@@ -56,6 +57,10 @@ struct cache_row {
 
 /* 0 or ERR_CORRUPT. Any thread. */
 int cache_row_parse(struct str bytes, struct cache_row *ret_row);
+
+/* How the keys of CACHE_BY_TASK for a step of a flow begin; the time of the entry follows. Names
+ * are hashed when both together are too long for a key. Any thread. */
+void cache_task_prefix(struct str flow, struct str step, struct store_key *ret_prefix);
 
 /* Whether a stored result's blobs are all there and of the right size. Any thread. */
 bool cache_blobs_exist(struct blob_dir *blobs, struct val result);

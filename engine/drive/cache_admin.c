@@ -162,17 +162,17 @@ int cache_remove(struct engine *engine, const struct cache_selection *selection,
 
 void cache_removal(struct engine *engine, struct mail *mail)
 {
-    struct store_batch *batch = loop_batch(engine);
     const char *end = mail->rows.ptr + mail->rows.len;
 
     if (mail->rows.len == 0) {
-        store_batch_del_prefix(batch, STORE_CACHE, STR_NONE);
-        store_batch_del_prefix(batch, STORE_CACHE_BY_TASK, STR_NONE);
+        store_batch_del_prefix(loop_batch(engine), STORE_CACHE, STR_NONE);
+        store_batch_del_prefix(loop_batch(engine), STORE_CACHE_BY_TASK, STR_NONE);
     }
     for (const char *at = mail->rows.ptr; mail->rows.len > 0 && at < end;) {
         struct str key = {at + 2, (uint8_t)at[1]};
 
-        store_batch_del(batch, (enum store_table)at[0], key);
+        loop_room(engine); /* what leads to a removed entry may go later */
+        store_batch_del(loop_batch(engine), (enum store_table)at[0], key);
         at = key.ptr + key.len;
     }
     loop_effect(engine, EFFECT_REPLY, 0)->mail = mail;

@@ -41,6 +41,9 @@ int engine_start(const struct engine_options *options, struct engine **ret_engin
 /* Ends hosts and threads, makes everything durable, closes the store. NULL is allowed. */
 void engine_stop(struct engine *engine);
 
+/* Longest name and base directory of a run, in bytes. */
+enum { ENGINE_RUN_NAME_MAX = 246, ENGINE_BASE_DIR_MAX = 4096 };
+
 /* What somebody asks for when starting a run. All members are borrowed for the call. */
 struct engine_request {
     struct str flow_text;    /* the YAML file's content */

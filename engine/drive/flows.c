@@ -13,7 +13,7 @@
 #include "drive/flow_file.h"
 #include "store/store_read.h"
 
-enum { FLOWS_PER_TREE_MAX = 1000 };
+enum { FLOWS_PER_TREE_MAX = 1000, FLOWS_KEPT_MAX = 1000 };
 
 /* A parsed flow with its text. */
 struct entry {
@@ -72,6 +72,17 @@ static void remember(struct engine *engine, const struct hash *hash, struct str 
     }
 }
 
+/* True when a flow of that name waits for its turn. */
+static bool is_wanted(const struct collect *collect, struct str name)
+{
+    for (const struct wanted *at = collect->wanted; at; at = at->next) {
+        if (str_is(name, at->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Queues the subflows of <flow> that were not met yet, and pins the plugins of its tasks. */
 static void want_targets(struct collect *collect, const struct flow *flow, const char *file)
 {
@@ -87,7 +98,7 @@ static void want_targets(struct collect *collect, const struct flow *flow, const
             pins_add_plugin(collect->pins, part->plugin);
             continue;
         }
-        if (pins_flow(collect->pins, step->target, &ignored) ||
+        if (pins_flow(collect->pins, step->target, &ignored) || is_wanted(collect, step->target) ||
             ++collect->count > FLOWS_PER_TREE_MAX) {
             continue;
         }
@@ -149,6 +160,10 @@ int flows_collect(struct engine *engine, struct str text, const char *file, stru
     struct flow *flow;
     struct hash hash;
 
+    if (map_count(engine->flows) > FLOWS_KEPT_MAX) {
+        flows_done(engine); /* runs hold references, and texts are in the store */
+        engine->flows = map_new();
+    }
     flow = collect_one(&collect, text, file, &hash);
     if (flow) {
         pins_add_flow(collect.pins, flow->name, flow, &hash);

@@ -24,11 +24,21 @@
 enum {
     ERRANDS_PER_TURN = 2000, /* things done before I/O is looked at again */
     OPS_PER_COMMIT = 3000,   /* operations after which a batch is sent off */
-    OPS_MAX = 50000,         /* one event with more records is split */
+    BYTES_PER_COMMIT = 2 * 1024 * 1024,
+    OPS_MAX = 32768, /* one event with more records is split */
+    BYTES_MAX = 4 * 1024 * 1024,
+    RECORD_OPS_MAX =
+        16384, /* of one record, and of everything else that loop_room() is asked for */
+    RECORD_BYTES_MAX = 12 * 1024 * 1024,
     NEWS_BYTES_MAX = 256 * 1024 * 1024,
 };
 
+_Static_assert(OPS_MAX + RECORD_OPS_MAX <= STORE_BATCH_OPS_MAX,
+               "a record fits after the last check");
+_Static_assert(BYTES_MAX + RECORD_BYTES_MAX <= STORE_BATCH_BYTES_MAX, "a record fits");
+
 static void send_off(struct engine *engine);
+static void send_off_above(struct engine *engine, size_t ops, size_t bytes);
 static void on_durable(void *user, int err);
 static void run_effect(struct engine *engine, struct commit *commit, const struct effect *effect);
 
@@ -107,6 +117,10 @@ static void decide(struct engine *engine, const struct core_decision *decision)
 void loop_decisions(struct engine *engine, const struct core_decisions *decisions)
 {
     for (uint32_t i = 0; i < decisions->count; i++) {
+        /* Only very large runs are split here, when they are stopped or fail. The run's own record
+         * is the first (it is being stopped) or the last (it has ended), and whatever is missing in
+         * between an engine that restores the run decides again. */
+        loop_room(engine);
         decide(engine, &decisions->list[i]);
     }
 }
@@ -117,9 +131,7 @@ int loop_apply(struct engine *engine, const struct core_event *event, struct run
 
     if (err == 0) {
         loop_decisions(engine, &engine->decisions);
-        if (engine->open && store_batch_count(engine->open->batch) >= OPS_PER_COMMIT) {
-            send_off(engine);
-        }
+        send_off_above(engine, OPS_PER_COMMIT, BYTES_PER_COMMIT);
     }
     return err;
 }
@@ -147,10 +159,12 @@ static struct commit *open_commit(struct engine *engine)
 
 struct store_batch *loop_batch(struct engine *engine)
 {
-    if (engine->open && store_batch_count(engine->open->batch) >= OPS_MAX) {
-        send_off(engine); /* the run's own row says what goes on, so half of it is a valid state */
-    }
     return open_commit(engine)->batch;
+}
+
+void loop_room(struct engine *engine)
+{
+    send_off_above(engine, OPS_MAX, BYTES_MAX);
 }
 
 struct effect *loop_effect(struct engine *engine, enum effect_type type, uint64_t run)
@@ -200,6 +214,17 @@ static void send_off(struct engine *engine)
     engine->open = NULL;
     engine->commits_under_way++;
     store_submit(engine->store, TAKE(commit->batch), on_durable, commit);
+}
+
+/* The same when it has that many operations or bytes. */
+static void send_off_above(struct engine *engine, size_t ops, size_t bytes)
+{
+    const struct commit *commit = engine->open;
+
+    if (commit &&
+        (store_batch_count(commit->batch) >= ops || store_batch_bytes(commit->batch) >= bytes)) {
+        send_off(engine);
+    }
 }
 
 /* A batch came back from the store thread. */

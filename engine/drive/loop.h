@@ -21,6 +21,13 @@ void loop_decisions(struct engine *engine, const struct core_decisions *decision
 /* The batch that collects records now; opened when there is none. */
 struct store_batch *loop_batch(struct engine *engine);
 
+/*
+ * Sends the open batch off when it is rather full. Call it between things that may become durable
+ * one after the other, so that neither comes to the limits of a batch: one thing may have 16384
+ * operations and 12 MiB.
+ */
+void loop_room(struct engine *engine);
+
 /* Adds an effect to the open batch; borrowed until the next one is added. */
 struct effect *loop_effect(struct engine *engine, enum effect_type type, uint64_t run);
 

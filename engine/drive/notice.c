@@ -3,9 +3,11 @@
  */
 #include "drive/notice.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/must.h"
 #include "drive/run_data.h"
 #include "drive/scope.h"
 #include "model/params.h"
@@ -77,7 +79,10 @@ static int make_with(struct scope *scope, const struct notify_rule *rule, struct
         return err;
     }
     merge(out, (struct val){under.data, under.len}, (struct val){over.data, over.len});
-    return buf_err(out);
+    return buf_err(out)
+               ? err_set(reterr_why, ERR_LIMIT,
+                         "the parameters of the notifier are more than %zu bytes", out->max)
+               : 0;
 }
 
 /* The engine's own sentence. */
@@ -169,7 +174,7 @@ int notice_make(struct engine *engine, struct run *run, const struct notify_rule
     int err;
 
     scope_init(&scope, engine, run, NULL);
-    scope.keep_secrets = true;
+    scope.secret_mark = id;
     scope.state = to;
     err = make_with(&scope, rule, ret_with, reterr_why);
     if (err == 0 && rule->message) {
@@ -194,76 +199,91 @@ int notice_make(struct engine *engine, struct run *run, const struct notify_rule
     return 0;
 }
 
-/* What stands for `secrets.NAME` when an attempt is made; nothing else is looked up then. */
-static int lookup_secret(void *user, enum ref_root root, struct str name, struct val *ret_value)
+/* Appends <text> as a string, with the secrets in place of the marks of notification <id>. */
+static int fill_string(struct str text, const char *id, struct buf *out,
+                       struct err_text *reterr_why)
 {
-    struct buf *made = user;
-    const char *secret = root == REF_SECRETS ? scope_secret(name) : NULL;
+    CLEANUP_BUF struct buf filled = BUF_INIT(out->max);
+    char mark[SCOPE_MARK_SIZE];
+    size_t mark_len = (size_t)snprintf(mark, sizeof(mark), SCOPE_MARK, id);
+    const char *at = memmem(text.ptr, text.len, mark, mark_len);
 
-    if (!secret) {
-        return ERR_NOT_FOUND;
+    while (at) {
+        struct str name = {at + mark_len, text.len - (size_t)(at - text.ptr) - mark_len};
+        const char *end = memchr(name.ptr, '}', name.len);
+        const char *secret;
+
+        name.len = end ? (size_t)(end - name.ptr) : 0;
+        secret = scope_secret(name);
+        if (!secret) {
+            return err_set(
+                reterr_why, ERR_NOT_FOUND,
+                "there is no secret \"%.*s\": it is not in the environment of the engine",
+                (int)(name.len < 64 ? name.len : 64), name.ptr);
+        }
+        buf_put(&filled, text.ptr, (size_t)(at - text.ptr));
+        buf_put_str(&filled, str_of(secret));
+        text.len -= (size_t)(name.ptr + name.len + 1 - text.ptr);
+        text.ptr = name.ptr + name.len + 1;
+        at = memmem(text.ptr, text.len, mark, mark_len);
     }
-    buf_clear(made);
-    pack_text(made, str_of(secret));
-    *ret_value = (struct val){made->data, made->len};
-    return buf_err(made);
+    buf_put_str(&filled, text);
+    pack_text(out, buf_str(&filled));
+    return buf_err(&filled);
 }
 
-/* Appends a string with its secrets filled in. */
-static int fill_string(struct str text, struct buf *out, struct err_text *reterr_why)
+/* Appends the members of a map at all depths with secrets filled in. */
+static int fill_secrets(struct val with, const struct uuid *id, struct buf *out,
+                        struct err_text *reterr_why)
 {
-    CLEANUP_ARENA struct arena arena = {0};
-    CLEANUP_BUF struct buf made = BUF_INIT(64 * 1024);
-    struct tmpl_scope scope = {.lookup = lookup_secret, .user = &made};
-    struct tmpl_exprs exprs = {0};
-    const struct tmpl *tmpl;
-    size_t offset;
-    int err;
-
-    arena_init(&arena, 1024 * 1024);
-    err = tmpl_parse_string(&arena, text, &exprs, &tmpl, &offset, reterr_why);
-    return err ? err : tmpl_eval(tmpl, &scope, out, reterr_why);
-}
-
-/* Copies a map; strings that are `${secrets.x}` through and through, or in part, are filled in. */
-static int fill_secrets(struct val with, struct buf *out, struct err_text *reterr_why)
-{
-    struct val_iter iter = val_iter(with);
+    struct val_iter open[VAL_DEPTH_WRAPPED_MAX] = {val_iter(with)};
+    size_t depth = 1;
+    char uuid[UUID_TEXT_SIZE];
     struct val member;
     struct str key;
+    int err = 0;
 
-    while (val_next(&iter, &key, &member)) {
-        struct str text = val_type(member) == VAL_STR ? val_str(member) : STR_NONE;
-        int err = 0;
-
-        pack_str(out, key);
-        if (text.len > 0 && memmem(text.ptr, text.len, "${secrets.", 10)) {
-            err = fill_string(text, out, reterr_why);
+    uuid_format(id, uuid);
+    while (depth > 0 && err == 0) {
+        if (!val_next(&open[depth - 1], &key, &member)) {
+            depth--;
+            continue;
+        }
+        if (open[depth - 1].map) {
+            pack_str(out, key);
+        }
+        if (val_type(member) == VAL_STR) {
+            err = fill_string(val_str(member), uuid, out, reterr_why);
+        } else if (val_type(member) == VAL_MAP || val_type(member) == VAL_LIST) {
+            must(depth < VAL_DEPTH_WRAPPED_MAX);
+            open[depth++] = val_iter(member);
+            if (val_type(member) == VAL_MAP) {
+                pack_map(out, val_count(member));
+            } else {
+                pack_list(out, val_count(member));
+            }
         } else {
             pack_val(out, member);
         }
-        if (err) {
-            return err;
-        }
     }
-    return buf_err(out);
+    return err;
 }
 
-int notice_input(const struct plug_part *part, struct val with, struct val event,
-                 struct buf *ret_input, struct err_text *reterr_why)
+int notice_input(const struct plug_part *part, const struct uuid *id, struct val with,
+                 struct val event, struct buf *ret_input, struct err_text *reterr_why)
 {
     CLEANUP_BUF struct buf given = BUF_INIT(ret_input->max);
     struct diag_list *problems;
     int err;
 
     pack_map(&given, val_count(with) + 1);
-    err = fill_secrets(with, &given, reterr_why);
-    if (err) {
+    err = fill_secrets(with, id, &given, reterr_why);
+    if (err == ERR_NOT_FOUND) {
         return err;
     }
     pack_cstr(&given, "event");
     pack_val(&given, event);
-    if (buf_err(&given)) {
+    if (err || buf_err(&given)) {
         return err_set(reterr_why, ERR_LIMIT, "the notification is too large");
     }
     problems = diag_new("", STR_NONE);

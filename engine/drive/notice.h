@@ -1,8 +1,9 @@
 /*
  * What a notification says: the event for the notifier, the message, and its parameters.
  *
- * Secrets stay out of the store: where a rule says ${secrets.x}, the outbox keeps that text, and
- * the secret takes its place when the input of an attempt is made. Loop thread.
+ * Secrets stay out of the store: where a rule says ${secrets.x}, the outbox keeps a mark, and the
+ * secret takes its place when the input of an attempt is made. The mark holds the random id of the
+ * notification, so that no parameter or result can smuggle one in. Loop thread.
  */
 #ifndef DRIVE_NOTICE_H
 #define DRIVE_NOTICE_H
@@ -20,7 +21,7 @@ int notice_make(struct engine *engine, struct run *run, const struct notify_rule
 
 /* Makes the bound input of one attempt. ERR_NOT_FOUND for a secret that is not there; ERR_INVALID.
  */
-int notice_input(const struct plug_part *part, struct val with, struct val event,
-                 struct buf *ret_input, struct err_text *reterr_why);
+int notice_input(const struct plug_part *part, const struct uuid *id, struct val with,
+                 struct val event, struct buf *ret_input, struct err_text *reterr_why);
 
 #endif

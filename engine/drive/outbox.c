@@ -21,7 +21,17 @@
 #include "store/store_read.h"
 #include "value/pack.h"
 
-enum { ROW_VERSION = 1, OUTBOX_MEMBERS = 9, DELIVERY_MEMBERS = 10, JITTER_PERCENT = 10 };
+enum {
+    ROW_VERSION = 1,
+    OUTBOX_MEMBERS = 9,
+    DELIVERY_MEMBERS = 10,
+    JITTER_PERCENT = 10,
+    WISH_MS_MAX = 86400 * 1000, /* longest wait that a notifier may ask for */
+    WITH_MAX = OUTBOX_EVENT_MAX / 4,
+    EVENT_MAX = OUTBOX_EVENT_MAX / 2,
+};
+
+_Static_assert(OUTBOX_EVENT_MAX + 4096 <= STORE_VALUE_MAX, "a notification fits into a row");
 
 /* Where a delivery stands. */
 enum place { COMMITTING, FOR_HOST, AT_WORK, FOR_RETRY };
@@ -267,10 +277,14 @@ void outbox_add(struct engine *engine, struct run *run, const struct notify_rule
                 enum state to)
 {
     struct delivery *delivery = xcalloc(1, sizeof(*delivery));
-    struct err_text why;
+    struct str via = notice_via(engine, rule);
+    struct err_text why = {""};
 
-    buf_init(&delivery->with, OUTBOX_EVENT_MAX / 4);
-    buf_init(&delivery->event, OUTBOX_EVENT_MAX / 2);
+    if (via.len > FLOW_NAME_MAX) {
+        via.len = FLOW_NAME_MAX; /* no part has such a name, which the attempt will find out */
+    }
+    buf_init(&delivery->with, WITH_MAX);
+    buf_init(&delivery->event, EVENT_MAX);
     enlist(engine, delivery, ++engine->next_notification);
     delivery->id = uuid_v7(engine_wall_us(), &engine->rng);
     delivery->run = run->number;
@@ -278,7 +292,7 @@ void outbox_add(struct engine *engine, struct run *run, const struct notify_rule
     delivery->root = run_data(run)->root;
     delivery->due_us = engine_wall_us();
     delivery->state = xstrdup(state_name(to));
-    delivery->via = str_dup(notice_via(engine, rule));
+    delivery->via = str_dup(via);
     if (notice_make(engine, run, rule, to, &delivery->id, &delivery->with, &delivery->event,
                     &why) != 0) {
         write_delivery(engine, delivery, DELIVERY_DEAD, STR("notify.template"), str_of(why.text),
@@ -354,13 +368,17 @@ static void settle(struct delivery *delivery, enum pool_end end, struct str code
     struct engine *engine = delivery->engine;
     bool again = end != POOL_OK && end != POOL_FAIL;
 
+    loop_room(engine); /* thousands may be over in one turn of the loop */
     delivery->attempts++;
     remove_outbox(engine, delivery);
     if (again && delivery->attempts < OUTBOX_ATTEMPTS_MAX) {
         int64_t delay_us = retry_delay(engine, delivery->attempts);
 
+        if (retry_after_ms > WISH_MS_MAX) {
+            retry_after_ms = WISH_MS_MAX;
+        }
         if (retry_after_ms * 1000 > delay_us) {
-            delay_us = retry_after_ms < 86400000 ? retry_after_ms * 1000 : (int64_t)86400000 * 1000;
+            delay_us = retry_after_ms * 1000;
         }
         delivery->due_us = engine_wall_us() + delay_us;
         write_outbox(engine, delivery);
@@ -404,7 +422,7 @@ static bool attempt(struct delivery *delivery)
     if (pool_room(engine->pool, call.plugin, false) == 0) {
         return false;
     }
-    if (notice_input(part, (struct val){delivery->with.data, delivery->with.len},
+    if (notice_input(part, &delivery->id, (struct val){delivery->with.data, delivery->with.len},
                      (struct val){delivery->event.data, delivery->event.len}, &input, &why) != 0) {
         settle(delivery, POOL_FAIL, STR("notify.input"), str_of(why.text), -1);
         return true;
@@ -479,17 +497,22 @@ struct opening {
 static bool take_up(void *user, struct str key, struct str bytes)
 {
     struct opening *opening = user;
+    uint64_t number = key_read_u64(key, sizeof(uint64_t));
     struct delivery *delivery;
     struct outbox_row row;
 
-    if (outbox_parse_row(bytes, &row) != 0) {
+    if (outbox_parse_row(bytes, &row) != 0 ||
+        map_get(opening->engine->deliveries, MAP_KEY(number))) {
         opening->damaged++;
         return true;
     }
+    if (number > opening->engine->next_notification) {
+        opening->engine->next_notification = number; /* the clock was set back */
+    }
     delivery = xcalloc(1, sizeof(*delivery));
-    buf_init(&delivery->with, OUTBOX_EVENT_MAX / 4);
-    buf_init(&delivery->event, OUTBOX_EVENT_MAX / 2);
-    enlist(opening->engine, delivery, key_read_u64(key, sizeof(uint64_t)));
+    buf_init(&delivery->with, WITH_MAX);
+    buf_init(&delivery->event, EVENT_MAX);
+    enlist(opening->engine, delivery, number);
     delivery->id = row.id;
     delivery->root = row.root;
     delivery->run_id = row.root;
@@ -510,9 +533,8 @@ int outbox_open(struct engine *engine, struct err_text *reterr_why)
     struct opening opening = {.engine = engine};
     int err = store_read_begin(engine->store, &read);
 
-    /* Above every number that a former engine gave out. */
+    /* Above every number that a former engine gave out: see take_up(), too. */
     engine->next_notification = (uint64_t)engine_wall_us();
-
     if (err == 0) {
         err = store_scan(read, STORE_OUTBOX, STR_NONE, STR_NONE, false, take_up, &opening);
     }

@@ -148,8 +148,15 @@ void pins_write(struct engine *engine, const struct pins *pins, uint64_t number)
     while (map_next(pins->flows, &cursor, &name, &value)) {
         const struct pin *pin = value;
 
-        write_pin(engine, number, PIN_FLOW, name, &pin->hash);
+        loop_room(engine); /* texts may be durable before anything refers to them */
         write_text(engine, &pin->hash);
+    }
+    loop_room(engine);
+    cursor = 0;
+    while (map_next(pins->flows, &cursor, &name, &value)) {
+        const struct pin *pin = value;
+
+        write_pin(engine, number, PIN_FLOW, name, &pin->hash);
     }
     cursor = 0;
     while (map_next(pins->plugins, &cursor, &name, &value)) {

@@ -335,8 +335,9 @@ void submit_delete(struct engine *engine, struct mail *mail)
     }
     numbers_add(&tree, mail->run);
     collect_tree(engine, &tree);
-    for (size_t i = 0; i < tree.count; i++) {
+    for (size_t i = tree.count; i-- > 0;) {
         buf_clear(&bytes);
+        loop_room(engine); /* what is left after a crash goes with the run itself, which is last */
         if (read_row(engine, tree.list[i], &bytes, &row, NULL) == 0) {
             records_delete(engine, tree.list[i], &row);
         }

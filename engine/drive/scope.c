@@ -4,6 +4,7 @@
 #include "drive/scope.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -219,13 +220,19 @@ static int lookup_run(struct scope *scope, struct str name, struct val *ret_valu
 /* secrets.NAME */
 static int lookup_secret(struct scope *scope, struct str name, struct val *ret_value)
 {
-    char text[NAME_MAX_BYTES + 16];
+    char text[SCOPE_MARK_SIZE + NAME_MAX_BYTES + 2];
+    char id[UUID_TEXT_SIZE];
+    int len;
 
-    if (!scope->keep_secrets) {
+    if (!scope->secret_mark) {
         return made_text(scope, scope_secret(name), ret_value);
     }
-    snprintf(text, sizeof(text), "${secrets.%.*s}", (int)(name.len < NAME_MAX_BYTES ? name.len : 0),
-             name.ptr);
+    if (name.len > NAME_MAX_BYTES) {
+        return ERR_NOT_FOUND;
+    }
+    uuid_format(scope->secret_mark, id);
+    len = snprintf(text, sizeof(text), SCOPE_MARK, id);
+    snprintf(text + len, sizeof(text) - (size_t)len, "%.*s}", STR_ARGS(name));
     return made_text(scope, text, ret_value);
 }
 

@@ -7,15 +7,20 @@
 #include "drive/run_data.h"
 #include "value/tmpl.h"
 
+/* What stands for a secret in a notification that waits: this, its name, and a brace. */
+#define SCOPE_MARK "${secrets.%s."
+enum { SCOPE_MARK_SIZE = 64 };
+
 /* One evaluation's names. Lives on the stack; scope_done() frees what lookups made. */
 struct scope {
     struct tmpl_scope tmpl; /* hand this to tmpl_eval() */
     struct engine *engine;
     struct run *run;
-    const struct task *task; /* NULL outside tasks */
-    bool keep_secrets;       /* secrets.x gives the text "${secrets.x}" instead of the secret */
-    enum state state;        /* run.state; STATE_NONE: the run's present one */
-    struct buf made[4];      /* values that exist nowhere else: item's index, run, a secret ... */
+    const struct task *task;        /* NULL outside tasks */
+    const struct uuid *secret_mark; /* secrets.x gives SCOPE_MARK with this id, then "x}", instead
+                                       of the secret; NULL: the secret */
+    enum state state;               /* run.state; STATE_NONE: the run's present one */
+    struct buf made[4]; /* values that exist nowhere else: item's index, run, a secret ... */
     uint32_t made_count;
 };
 

@@ -21,6 +21,8 @@
 #include "value/pack.h"
 #include "value/tmpl.h"
 
+_Static_assert(ENGINE_RUN_NAME_MAX + 1 + sizeof(uint64_t) <= STORE_KEY_MAX, "names are keys");
+
 /* What a new run is made from. */
 struct making {
     struct flow *flow;
@@ -88,8 +90,12 @@ static bool render_name(struct engine *engine, const struct making *making, char
     scope_init(&scope, engine, &run, NULL);
     ok = tmpl_text(making->flow->run_name, &scope.tmpl, &out, NULL) == 0 && out.len > 0;
     if (ok) {
-        snprintf(ret_name, size, "%.*s", (int)(out.len < size - 1 ? out.len : size - 1),
-                 (const char *)out.data);
+        size_t len = out.len < size - 1 ? out.len : size - 1;
+
+        while (len < out.len && len > 0 && (out.data[len] & 0xC0) == 0x80) {
+            len--; /* not in the middle of a character */
+        }
+        snprintf(ret_name, size, "%.*s", (int)len, (const char *)out.data);
     }
     scope_done(&scope);
     return ok;
@@ -126,6 +132,34 @@ static int submit(struct engine *engine, struct making *making, struct core_even
     return 0;
 }
 
+/* Refuses what is too long for a row or a key of the store, whoever let it through. */
+static int check_request(const struct engine_request *request, struct buf *problems)
+{
+    size_t name = request->name ? strlen(request->name) : 0;
+    size_t base_dir = request->base_dir ? strlen(request->base_dir) : 0;
+
+    if (name > ENGINE_RUN_NAME_MAX || (request->name && !str_utf8_ok(str_of(request->name)))) {
+        buf_printf(problems, "error: the name of a run has at most %d bytes and is UTF-8\n",
+                   ENGINE_RUN_NAME_MAX);
+        return ERR_INVALID;
+    }
+    if (base_dir > ENGINE_BASE_DIR_MAX) {
+        buf_printf(problems, "error: the base directory of a run has at most %d bytes, not %zu\n",
+                   ENGINE_BASE_DIR_MAX, base_dir);
+        return ERR_INVALID;
+    }
+    for (const char *const *tag = request->tags; tag && *tag; tag++) {
+        if (!str_name_ok(str_of(*tag), FLOW_NAME_MAX)) {
+            buf_printf(problems,
+                       "error: a tag has 1 to %d letters, digits, _, - and ., and begins with a "
+                       "letter; \"%.64s\" does not\n",
+                       FLOW_NAME_MAX, *tag);
+            return ERR_INVALID;
+        }
+    }
+    return 0;
+}
+
 /* Fails a request with what was written to its problems, or a sentence. */
 static void refuse(struct engine *engine, struct mail *mail, int err)
 {
@@ -141,10 +175,15 @@ void submit_request(struct engine *engine, struct mail *mail)
     struct making making = {0};
     struct core_event event = {0};
     struct run *run;
-    char name[sizeof(mail->ret_run->name)];
+    char name[ENGINE_RUN_NAME_MAX + 1];
     struct err_text why;
-    int err = catalogue_scan(engine->catalogue, &why);
+    int err = check_request(request, mail->ret_problems);
 
+    if (err) {
+        mail_reply(engine, mail, err);
+        return;
+    }
+    err = catalogue_scan(engine->catalogue, &why);
     if (err) {
         buf_printf(mail->ret_problems, "error: %s\n", why.text);
         mail_reply(engine, mail, err);
@@ -170,6 +209,10 @@ void submit_request(struct engine *engine, struct mail *mail)
         event.submit.tags = request->tags;
         event.submit.refresh_cache = request->refresh_cache;
         err = submit(engine, &making, &event, NULL, &run);
+    }
+    if (err == ERR_LIMIT && mail->ret_problems->len == 0) {
+        buf_printf(mail->ret_problems, "error: a run has at most %u tags, the flow's included\n",
+                   CORE_TAGS_MAX);
     }
     if (err) {
         refuse(engine, mail, err);
@@ -199,6 +242,13 @@ static void child_failed(struct engine *engine, const struct run *run, const str
     loop_apply(engine, &event, NULL);
 }
 
+/* Why core takes no subflow's run. */
+static const char *child_sentence(int err)
+{
+    return err == ERR_LIMIT ? "subflows call each other too deeply: at most 32 levels"
+                            : err_sentence(err);
+}
+
 void submit_child(struct engine *engine, uint64_t number, uint32_t index, uint32_t epoch)
 {
     struct run *parent = core_run(engine->core, number);
@@ -207,7 +257,7 @@ void submit_child(struct engine *engine, uint64_t number, uint32_t index, uint32
     struct making making = {0};
     struct core_event event = {0};
     struct run *run;
-    char name[256];
+    char name[ENGINE_RUN_NAME_MAX + 1];
     int err;
 
     if (!task || task->epoch != epoch || task->place != CORE_PLACE_SUBMITTING) {
@@ -231,8 +281,9 @@ void submit_child(struct engine *engine, uint64_t number, uint32_t index, uint32
         err = submit(engine, &making, &event, parent, &run);
     }
     if (err) {
-        child_failed(engine, parent, task, err == ERR_LIMIT ? "subflow.too_deep" : "subflow.params",
-                     problems.len ? buf_cstr(&problems) : err_sentence(err));
+        child_failed(engine, parent, task,
+                     err == ERR_LIMIT && problems.len == 0 ? "subflow.too_deep" : "subflow.params",
+                     problems.len ? buf_cstr(&problems) : child_sentence(err));
     }
     making_done(&making);
 }

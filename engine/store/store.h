@@ -129,6 +129,8 @@ int store_batch_journal(struct store_batch *batch, struct str val);
 
 /* Operations so far; 0 for a fresh batch. */
 size_t store_batch_count(const struct store_batch *batch);
+/* Bytes so far, as STORE_BATCH_BYTES_MAX counts them. */
+size_t store_batch_bytes(const struct store_batch *batch);
 /* 0 or the sticky error. */
 int store_batch_err(const struct store_batch *batch);
 

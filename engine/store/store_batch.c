@@ -123,6 +123,11 @@ size_t store_batch_count(const struct store_batch *batch)
     return batch->ops;
 }
 
+size_t store_batch_bytes(const struct store_batch *batch)
+{
+    return batch->len;
+}
+
 int store_batch_err(const struct store_batch *batch)
 {
     return batch->err;
