@@ -142,10 +142,10 @@ int client_open(struct cli *cli, enum client_mode mode)
                                                      : cli_error(CLI_NO_ENGINE, "%s", why.text);
 }
 
-int client_reopen(struct cli *cli)
+int client_reopen(struct cli *cli, enum client_mode mode)
 {
     cli->client = client_close(cli->client);
-    return client_open(cli, CLIENT_RUN);
+    return client_open(cli, mode);
 }
 
 struct client *client_close(struct client *client)
@@ -207,17 +207,17 @@ static int call_http(struct client *client, const char *method, const char *targ
     return 0;
 }
 
-bool client_try(struct client *client, const char *method, const char *target, struct val body,
-                struct api_response *ret_response, struct err_text *reterr_why)
+int client_try(struct client *client, const char *method, const char *target, struct val body,
+               struct api_response *ret_response, struct err_text *reterr_why)
 {
     CLEANUP_FREE char *full = xasprintf("%s%s", API_PREFIX, target);
     struct api_request request = {.method = method, .target = str_of(full), .body_value = body};
 
     if (client->api) {
         api_handle(client->api, &request, ret_response);
-        return true;
+        return 0;
     }
-    return call_http(client, method, full, body, ret_response, reterr_why) == 0;
+    return call_http(client, method, full, body, ret_response, reterr_why);
 }
 
 bool client_call(struct client *client, const char *method, const char *target, struct val body,
@@ -225,7 +225,7 @@ bool client_call(struct client *client, const char *method, const char *target, 
 {
     struct err_text why;
 
-    if (!client_try(client, method, target, body, ret_response, &why)) {
+    if (client_try(client, method, target, body, ret_response, &why) != 0) {
         cli_error(CLI_NO_ENGINE, "%s", why.text);
         return false;
     }
@@ -251,13 +251,24 @@ int client_get(struct cli *cli, const char *method, const char *target, struct v
                struct api_response *ret_response)
 {
     struct api_response response;
+    struct err_text why;
     int code = client_open(cli, CLIENT_LOOK);
+    int err;
 
     if (code != CLI_OK) {
         return code;
     }
-    if (!client_call(cli->client, method, target, body, &response)) {
-        return CLI_NO_ENGINE;
+    err = client_try(cli->client, method, target, body, &response, &why);
+    if (err == ERR_NOT_FOUND || (err && strcmp(method, "GET") == 0)) {
+        /* The engine ended after we found it, and nothing was changed: look at what it left. */
+        code = client_reopen(cli, CLIENT_LOOK);
+        if (code != CLI_OK) {
+            return code;
+        }
+        err = client_try(cli->client, method, target, body, &response, &why);
+    }
+    if (err) {
+        return cli_error(CLI_NO_ENGINE, "%s", why.text);
     }
     if (response.problem) {
         code = client_problem(&response);

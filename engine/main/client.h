@@ -20,9 +20,9 @@ enum client_mode {
 /* Opens the client of <cli> once; later calls keep it. CLI_OK, or an exit code after a message.
  * Call it before this process has threads. */
 int client_open(struct cli *cli, enum client_mode mode);
-/* After the engine of another process has gone: finds its successor, or becomes it and takes up
- * what it left. As client_open(). */
-int client_reopen(struct cli *cli);
+/* After the engine of another process has gone: finds its successor, or becomes it; with CLIENT_RUN
+ * it takes up what was left. As client_open(). */
+int client_reopen(struct cli *cli, enum client_mode mode);
 /* Ends an engine of this process. NULL is allowed; returns NULL. */
 struct client *client_close(struct client *client);
 
@@ -37,14 +37,15 @@ bool client_is_engine(const struct client *client);
 bool client_call(struct client *client, const char *method, const char *target, struct val body,
                  struct api_response *ret_response);
 
-/* The same for commands: opens a looking client, and turns a problem into a message. CLI_OK, or the
- * exit code; then there is nothing to free. */
+/* The same for commands: opens a looking client, goes on without an engine that ended meanwhile,
+ * and turns a problem into a message. CLI_OK, or the exit code; then there is nothing to free. */
 int client_get(struct cli *cli, const char *method, const char *target, struct val body,
                struct api_response *ret_response);
 
-/* The same without a message: false with a sentence when the engine does not answer. */
-bool client_try(struct client *client, const char *method, const char *target, struct val body,
-                struct api_response *ret_response, struct err_text *reterr_why);
+/* The same without a message: ERR_NOT_FOUND with a sentence when the engine has gone and the
+ * request was not sent, ERR_UNAVAILABLE when nobody knows what became of it. */
+int client_try(struct client *client, const char *method, const char *target, struct val body,
+               struct api_response *ret_response, struct err_text *reterr_why);
 
 /* Prints the problem of a response; returns the exit code that fits. */
 int client_problem(const struct api_response *response);

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "main/client.h"
 #include "main/commands.h"
+#include "main/request.h"
 #include "main/show.h"
 #include "value/json.h"
 
@@ -57,6 +58,22 @@ static bool read_data(const char *data, struct buf *ret_value)
     return true;
 }
 
+/* Says at once when there is no such run; an exit code. */
+static int look_up(struct cli *cli, const char *run)
+{
+    CLEANUP_BUF struct buf target = REQUEST_INIT;
+    struct api_response response;
+    int code;
+
+    request_path(&target, "/flow-runs/", run);
+    request_query(&target, "tasks", "0");
+    code = request_get(cli, "GET", &target, VAL_NONE, &response);
+    if (code == CLI_OK) {
+        api_response_done(&response);
+    }
+    return code;
+}
+
 /* Prints the events of a run as they happen, one JSON document per line. */
 static int follow(struct cli *cli, struct str run, bool with_logs)
 {
@@ -66,6 +83,9 @@ static int follow(struct cli *cli, struct str run, bool with_logs)
     struct client_follow *follow;
     int code = client_open(cli, CLIENT_LOOK);
 
+    if (code == CLI_OK) {
+        code = look_up(cli, name);
+    }
     if (code != CLI_OK) {
         return code;
     }
@@ -78,8 +98,11 @@ static int follow(struct cli *cli, struct str run, bool with_logs)
         show_flush(&out);
         fflush(stdout);
     }
+    if (client_follow_lost(follow)) {
+        code = cli_error(CLI_NO_ENGINE, "the engine ended before the run did");
+    }
     client_follow_free(follow);
-    return CLI_OK;
+    return code;
 }
 
 /* Takes "/flow-runs/RUN/events" apart; STR_NONE when the path is another. */

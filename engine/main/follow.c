@@ -69,7 +69,7 @@ static void cancel(struct watch *watch)
     pack_cstr(&body, "reason");
     pack_cstr(&body, "interrupted on the command line");
     watch->cancelled = client_try(watch->cli->client, "POST", target,
-                                  (struct val){body.data, body.len}, &response, &why);
+                                  (struct val){body.data, body.len}, &response, &why) == 0;
     if (watch->cancelled) {
         run_view_say(watch->view, "cancelling the run (Ctrl-C twice more to stop at once)");
         api_response_done(&response);
@@ -137,7 +137,7 @@ static bool follow_to_end(struct watch *watch)
             return false;
         }
         run_view_say(watch->view, "the engine has ended; going on without it");
-        if (client_reopen(watch->cli) != CLI_OK) {
+        if (client_reopen(watch->cli, CLIENT_RUN) != CLI_OK) {
             return false;
         }
     }
@@ -150,10 +150,10 @@ static bool get_end(struct watch *watch, const char *target, struct api_response
 {
     struct err_text why;
 
-    if (client_try(watch->cli->client, "GET", target, VAL_NONE, ret_response, &why)) {
+    if (client_try(watch->cli->client, "GET", target, VAL_NONE, ret_response, &why) == 0) {
         return true;
     }
-    return client_reopen(watch->cli) == CLI_OK &&
+    return client_reopen(watch->cli, CLIENT_LOOK) == CLI_OK &&
            client_call(watch->cli->client, "GET", target, VAL_NONE, ret_response);
 }
 

@@ -166,7 +166,8 @@ int http_client_call(struct http_client *client, const char *method, const char 
     lib_curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     lib_curl_slist_free_all(headers);
     if (code != CURLE_OK) {
-        return err_set(reterr_why, ERR_UNAVAILABLE, "the engine does not answer: %s",
+        return err_set(reterr_why, code == CURLE_COULDNT_CONNECT ? ERR_NOT_FOUND : ERR_UNAVAILABLE,
+                       "the engine does not answer: %s",
                        error[0] ? error : lib_curl_easy_strerror(code));
     }
     *ret_status = (int)status;

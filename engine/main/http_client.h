@@ -22,7 +22,8 @@ int http_client_new(const char *home, struct http_client **ret_client, struct er
 /* NULL is allowed; returns NULL. */
 struct http_client *http_client_free(struct http_client *client);
 
-/* One request with a JSON body (may be empty); the answer's body goes to <ret_body>. */
+/* One request with a JSON body (may be empty); the answer's body goes to <ret_body>. ERR_NOT_FOUND
+ * when nobody listens, so that the request was not sent; ERR_UNAVAILABLE for all else. */
 int http_client_call(struct http_client *client, const char *method, const char *target,
                      struct str body, int *ret_status, struct buf *ret_body,
                      struct err_text *reterr_why);

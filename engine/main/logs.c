@@ -7,12 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/uuid.h"
 #include "main/client.h"
 #include "main/member.h"
 #include "main/request.h"
 #include "main/run_show.h"
 #include "main/show.h"
 #include "value/json.h"
+#include "value/pack.h"
 
 enum { PAGE = 1000, TAIL_MAX = 10000, NEWS_MAX = 64 * 1024 * 1024 };
 
@@ -39,11 +42,41 @@ bool logs_options(const struct cli_args *args, struct logs_wanted *wanted)
     return cli_number(args, "tail", 1, TAIL_MAX, &wanted->tail);
 }
 
+/* A line of a followed run as one of GET .../logs, but for its number. */
+static void put_followed_json(struct val line, struct buf *out)
+{
+    CLEANUP_BUF struct buf value = BUF_INIT(NEWS_MAX);
+    struct str task = member_text(line, "task");
+    char time[CLOCK_TEXT_SIZE];
+
+    clock_format(member_int(line, "time", 0), time);
+    pack_map(&value, 5);
+    pack_cstr(&value, "time");
+    pack_cstr(&value, time);
+    pack_cstr(&value, "level");
+    pack_int(&value, member_int(line, "level", 20));
+    pack_cstr(&value, "task");
+    if (task.len > 0) {
+        pack_str(&value, task);
+    } else {
+        pack_nil(&value);
+    }
+    pack_cstr(&value, "stream");
+    pack_str(&value, member_text(line, "stream"));
+    pack_cstr(&value, "text");
+    pack_str(&value, member_text(line, "text"));
+    json_print(out, (struct val){value.data, value.len});
+}
+
 /* Prints one line. */
 static void put_line(const struct cli *cli, struct val line, struct buf *out)
 {
     if (cli->json) {
-        json_print(out, line);
+        if (member(line, "type").ptr) {
+            put_followed_json(line, out);
+        } else {
+            json_print(out, line);
+        }
         buf_put_byte(out, '\n');
     } else {
         run_show_log_line(cli, line, out);
@@ -131,19 +164,14 @@ static int find_id(struct cli *cli, const char *run, char *ret_id, size_t size)
     return code;
 }
 
-/* Prints stored and new lines until the run has ended. */
-static int show_followed(struct cli *cli, const struct logs_wanted *wanted)
+/* Prints stored and new lines of the run <id> until it has ended. */
+static int follow_lines(struct cli *cli, const struct logs_wanted *wanted, const char *id)
 {
     CLEANUP_BUF struct buf news = BUF_INIT(NEWS_MAX);
     CLEANUP_BUF struct buf out = BUF_INIT(SHOW_MAX);
     struct client_follow *follow;
-    char id[64];
     bool ended = false;
-    int code = find_id(cli, wanted->run, id, sizeof(id));
 
-    if (code != CLI_OK) {
-        return code;
-    }
     if (!client_follow_new(cli->client, id, true, &follow)) {
         return CLI_NO_ENGINE;
     }
@@ -157,23 +185,28 @@ static int show_followed(struct cli *cli, const struct logs_wanted *wanted)
             fflush(stdout);
         }
     }
+    if (client_follow_lost(follow)) {
+        cli_error(0, "the engine has ended; leat flow-run watch %s takes the run up", id);
+    }
     client_follow_free(follow);
     return ended ? CLI_OK : CLI_NO_ENGINE;
 }
 
 int logs_show(struct cli *cli, const struct logs_wanted *wanted)
 {
-    if (wanted->follow && wanted->tail) {
+    char id[UUID_TEXT_SIZE];
+    int code;
+
+    if (!wanted->follow) {
+        return show_stored(cli, wanted);
+    }
+    if (wanted->tail) {
         return cli_error(CLI_USAGE, "--follow shows all lines; it does not go with --tail");
     }
-    if (wanted->follow) {
-        int code = client_open(cli, CLIENT_LOOK);
-
-        if (code != CLI_OK) {
-            return code;
-        }
+    code = find_id(cli, wanted->run, id, sizeof(id));
+    if (code != CLI_OK) {
+        return code;
     }
     /* Without a running engine no line will ever be added. */
-    return wanted->follow && !client_is_engine(cli->client) ? show_followed(cli, wanted)
-                                                            : show_stored(cli, wanted);
+    return client_is_engine(cli->client) ? show_stored(cli, wanted) : follow_lines(cli, wanted, id);
 }

@@ -127,6 +127,23 @@ static bool make_body(struct buf *body, const struct start_flow *flow)
     return true;
 }
 
+/* Sends the request; to another engine when the one that was found ended before it heard of it. */
+static int post(struct cli *cli, struct val body, struct api_response *ret_response)
+{
+    struct err_text why;
+    int err = client_try(cli->client, "POST", "/flow-runs", body, ret_response, &why);
+
+    if (err == ERR_NOT_FOUND) {
+        int code = client_reopen(cli, CLIENT_RUN);
+
+        if (code != CLI_OK) {
+            return code;
+        }
+        err = client_try(cli->client, "POST", "/flow-runs", body, ret_response, &why);
+    }
+    return err ? cli_error(CLI_NO_ENGINE, "%s", why.text) : CLI_OK;
+}
+
 int start_flow(struct cli *cli, const struct start_flow *flow, struct start_run *ret_run)
 {
     CLEANUP_BUF struct buf body = BUF_INIT(REQUEST_MAX);
@@ -141,9 +158,9 @@ int start_flow(struct cli *cli, const struct start_flow *flow, struct start_run 
         return code;
     }
     follow_catch_interrupts();
-    if (!client_call(cli->client, "POST", "/flow-runs", (struct val){body.data, body.len},
-                     &response)) {
-        return CLI_NO_ENGINE;
+    code = post(cli, (struct val){body.data, body.len}, &response);
+    if (code != CLI_OK) {
+        return code;
     }
     if (response.problem) {
         code = client_problem(&response);

@@ -344,6 +344,33 @@ Test(cli_runs, logs_are_followed_to_the_end)
     cr_assert_eq(e2e_wait(process)->code, 4);
 }
 
+Test(cli_runs, followed_logs_are_documents_like_stored_ones)
+{
+    struct e2e_process *process;
+    struct e2e_process *follower;
+    const struct e2e_out *out;
+    json_t *line;
+
+    e2e_fifo("begun");
+    e2e_fifo("go");
+    e2e_write("wait.yaml", "flow: wait\n"
+                           "steps:\n"
+                           "  hold:\n"
+                           "    task: exec.run\n"
+                           "    with: { shell: 'echo x >begun; read x <go; echo out', "
+                           "log_stdout: true }\n");
+    process = e2e_start("run", "wait.yaml", "-n", "waiter");
+    cr_assert_str_eq(e2e_take_line("begun"), "x");
+    follower = e2e_start("flow-run", "logs", "waiter", "-f", "-o", "json");
+    e2e_give_line("go");
+    out = e2e_wait(follower);
+    line = document_of(out, 0);
+    cr_assert_str_eq(e2e_member(line, "task"), "hold");
+    cr_assert_str_eq(e2e_member(line, "text"), "out");
+    cr_assert_gt(e2e_instant(line, "time"), 1e9);
+    cr_assert_eq(e2e_wait(process)->code, 0);
+}
+
 Test(cli_runs, several_processes_may_look_at_once)
 {
     struct e2e_process *looks[4];
@@ -468,6 +495,7 @@ Test(cli_runs, api_prints_the_events_of_a_run)
     text = e2e_leat("api", "GET", "/flow-runs/@last/events")->out;
     e2e_expect_words(text, "\"type\":\"snapshot\"");
     e2e_expect_words(text, "\"type\":\"end\"");
+    REFUSED("no flow run \"nobody\"", "api", "GET", "/flow-runs/nobody/events");
 }
 
 /* ---- interrupted runs ----------------------------------------------------------------------- */
