@@ -117,6 +117,9 @@ static int restore_data(struct engine *engine, struct run *run, struct err_text 
     if (err) {
         return err;
     }
+    if (run->parent_run && !parent) {
+        return err_set(reterr_why, ERR_NOT_FOUND, "the run that called it can not go on");
+    }
     if (parent) {
         run_data_new(engine, run, run_data(parent)->pins, &run_data(parent)->root,
                      run_data(parent)->root_number);
@@ -215,6 +218,69 @@ static void child_lost(struct engine *engine, uint64_t number, const char *text)
     loop_apply(engine, &event, NULL);
 }
 
+/* The tags of a row as a run has them; the caller frees the list with its texts. */
+static char **tags_of(const struct run_row *row)
+{
+    char **tags = xcalloc(val_count(row->tags) + 1u, sizeof(*tags));
+    struct val_iter iter = val_iter(row->tags);
+    struct val tag;
+
+    for (size_t i = 0; val_next(&iter, NULL, &tag); i++) {
+        tags[i] = str_dup(val_str(tag));
+    }
+    return tags;
+}
+
+/*
+ * Records that a run which can not be taken up has crashed, so that it can be looked at, tried
+ * again and deleted. Its tasks' rows stay as they are: that is how far it came.
+ */
+static void give_up(struct engine *engine, uint64_t number, const char *text)
+{
+    static const uint8_t empty[] = {0x80};
+    CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
+    struct core_error error = {"run.lost", text};
+    struct run_data data = {.params = {empty, sizeof(empty)}, .root_number = number};
+    struct flow flow = {0};
+    struct run_row row;
+    struct run run = {.number = number, .flow = &flow, .user = &data, .error = &error};
+    struct core_decision decision = {
+        .type = CORE_DO_RECORD, .run = &run, .task = CORE_NO_TASK, .to = STATE_CRASHED};
+
+    if (read_row(engine, number, &bytes, &row, NULL) != 0) {
+        return; /* nothing is known about it that could be recorded */
+    }
+    data.root = row.uuid;
+    data.workdir = (char[]){""};
+    data.workdir_made = true;
+    flow.name = row.flow_name;
+    run.uuid = row.uuid;
+    run.flow_hash = row.flow_hash;
+    run.name = str_dup(row.name);
+    run.base_dir = str_dup(row.base_dir);
+    run.params = row.params;
+    run.tags = tags_of(&row);
+    run.refresh_cache = row.refresh_cache;
+    run.epoch = row.epoch;
+    run.depth = row.depth;
+    run.parent_run = row.parent_run;
+    run.parent_task = row.parent_task;
+    run.created_us = row.created_us;
+    run.started_us = row.started_us;
+    run.ended_us = engine_wall_us();
+    run.task_count = row.task_count;
+    run.state = STATE_CRASHED;
+    decision.from = row.state;
+    loop_room(engine);
+    records_write(engine, &decision);
+    for (char **tag = run.tags; *tag; tag++) {
+        free(*tag);
+    }
+    free(run.tags);
+    free(run.base_dir);
+    free(run.name);
+}
+
 /* Brings back the runs in <numbers>, parents before their subflows, and lets all of them go on. */
 static void restore_listed(struct engine *engine, struct numbers *numbers)
 {
@@ -222,13 +288,21 @@ static void restore_listed(struct engine *engine, struct numbers *numbers)
     struct run *run;
 
     for (size_t i = 0; i < numbers->count; i++) {
+        why = (struct err_text){""};
         if (restore(engine, numbers->list[i], &run, &why) != 0) {
             log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
+            give_up(engine, numbers->list[i], why.text);
         }
     }
     for (size_t i = 0; i < numbers->count; i++) {
         run = core_run(engine->core, numbers->list[i]);
-        if (!run || go_on(engine, run, false, &why) != 0) {
+        why = (struct err_text){""};
+        if (run && go_on(engine, run, false, &why) != 0) {
+            log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
+            give_up(engine, numbers->list[i], why.text);
+            run = NULL;
+        }
+        if (!run) {
             child_lost(engine, numbers->list[i], "the subflow's run could not be taken up again");
         }
     }

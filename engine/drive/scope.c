@@ -124,7 +124,7 @@ static int lookup_step(struct scope *scope, struct str name, struct val *ret_val
 {
     static const uint8_t nil[] = {0xc0};
     struct run *run = scope->run;
-    int64_t index = flow_find_step(run->flow, name);
+    int64_t index = run->tasks ? flow_find_step(run->flow, name) : -1; /* names come before tasks */
     const struct task *task;
     struct buf *list;
 
