@@ -120,7 +120,7 @@ static const char plugins_text[] =
     "Only you may be able to change this directory and the files in it. `leat plugin ls` says why\n"
     "a file is refused.\n";
 
-static const char ignore_text[] = "/store/\n/report.json\n*.so\n";
+static const char ignore_text[] = "/blobs/\n/run/\n/store/\n/work/\n/report.json\n*.so\n";
 
 static const struct {
     const char *path;

@@ -177,11 +177,28 @@ static void check_step_use(struct flow_link *link, const struct ref_use *use, st
     }
 }
 
+/* A reference to all parameters of the flow at once. */
+static void check_all_params_use(struct flow_link *link, const struct ref_use *use,
+                                 struct place place)
+{
+    const struct flow *flow = link->flow;
+    for (uint32_t index = 0; index < flow->param_count && (place.flags & USE_SHOWN); index++) {
+        if (flow->params[index].secret) {
+            reader_error_in(link->reader, use->origin, use->offset, "name the ones that are meant",
+                            "%s is shown to people, so it can not use all parameters, of which "
+                            "\"%.*s\" is secret",
+                            place.what, STR_ARGS(flow->params[index].name));
+            return;
+        }
+    }
+}
+
 /* A reference to a parameter of the flow. */
 static void check_param_use(struct flow_link *link, const struct ref_use *use, struct place place)
 {
     const struct yaml_node *node = use->origin;
     if (use->name.len == 0) {
+        check_all_params_use(link, use, place);
         return;
     }
     const struct param_spec *spec = map_get(link->params, use->name);

@@ -5,6 +5,7 @@
 
 #include "base/suggest.h"
 #include "model/flow.h"
+#include "value/tmpl.h"
 
 /* What `on` may name: the types of states, then their names. */
 static const char *const state_words[] = {
@@ -167,6 +168,17 @@ static void read_states(struct reader *reader, const struct yaml_node *key,
     }
 }
 
+/* Reports a jq expression: what a rule says is made by the engine itself, at the moment of the
+ * state change. */
+static void check_plain(struct reader *reader, const struct yaml_node *rule, const char *key,
+                        const struct tmpl *tmpl)
+{
+    if (tmpl && tmpl_computes(tmpl)) {
+        reader_error(reader, yaml_get(rule, key), "let a step compute it and refer to its result",
+                     "`%s` of a notify rule takes plain references only", key);
+    }
+}
+
 /* Reads one rule; false when it has problems. */
 static bool read_rule(struct reader *reader, const struct yaml_node *node,
                       const struct key_table *table, struct notify_rule *rule)
@@ -179,6 +191,8 @@ static bool read_rule(struct reader *reader, const struct yaml_node *node,
     if (form.message && yaml_get(node, "message")->type != YAML_TYPE_STRING) {
         reader_error(reader, yaml_get(node, "message"), NULL, "`message` must be a text");
     }
+    check_plain(reader, node, "message", form.message);
+    check_plain(reader, node, "with", form.with);
     if (form.via.len > 0) {
         flow_catalogue_check(reader, FLOW_TARGET_NOTIFIER, yaml_get(node, "via"),
                              yaml_get(node, "with"));

@@ -531,6 +531,16 @@ const struct ref_use *tmpl_uses(const struct tmpl *tmpl, uint32_t *ret_count)
     return tmpl->uses;
 }
 
+bool tmpl_computes(const struct tmpl *tmpl)
+{
+    for (uint32_t index = 0; index < tmpl->ops_count; index++) {
+        if (tmpl->ops[index].kind == TMPL_OP_EXPR) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const struct ref *tmpl_plain(const struct tmpl *tmpl)
 {
     bool plain = tmpl->ops_count == 1 && tmpl->ops[0].kind == TMPL_OP_REF;

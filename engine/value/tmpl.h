@@ -125,6 +125,8 @@ struct val tmpl_literal(const struct tmpl *tmpl);
 /* Every use of root.name, also those inside expressions, in text order; offsets count from the
  * start of the string that was parsed. */
 const struct ref_use *tmpl_uses(const struct tmpl *tmpl, uint32_t *ret_count);
+/* True when there is a jq expression in it, so that only the evaluator can finish it. */
+bool tmpl_computes(const struct tmpl *tmpl);
 /* When the template is exactly one plain reference: that reference, else NULL. */
 const struct ref *tmpl_plain(const struct tmpl *tmpl);
 

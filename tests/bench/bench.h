@@ -14,7 +14,7 @@ struct floors {
     double flush_us;      /* append 4 KiB and fdatasync */
     double commit_us;     /* one record through LMDB, durable */
     double records_per_s; /* appended, 1,000 a commit */
-    double wake_us;       /* two threads wake each other, there and back */
+    double wake_us;       /* threads on two processors wake each other, there and back */
     double spawn_us;      /* posix_spawn `true` and wait */
     double spawns_per_s;  /* the same from two processes at once */
 };

@@ -222,6 +222,18 @@ Test(flow_link, secret_parameters_are_not_shown)
             "`run_name` is shown to people, so it can not use the secret parameter \"s\"");
 }
 
+Test(flow_link, all_parameters_at_once_are_not_shown_with_a_secret_among_them)
+{
+    refused(A "notify: [{ on: Completed, via: log, message: \"${params}\" }]\n",
+            "so it can not use all parameters, of which \"s\" is secret");
+}
+
+Test(flow_link, notify_rules_do_not_compute)
+{
+    refused(A "notify: [{ on: Completed, via: log, message: \"${run.name | length}\" }]\n",
+            "`message` of a notify rule takes plain references only");
+}
+
 Test(flow_link, the_name_of_a_run_can_not_use_results)
 {
     refused(A "run_name: \"${steps.a}\"\n",
