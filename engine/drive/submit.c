@@ -45,18 +45,20 @@ static int bind_params(struct engine *engine, struct making *making, struct val 
                        struct val typed, struct buf *problems)
 {
     struct diag_list *diags = diag_new("parameters", STR_NONE);
+    CLEANUP_BUF struct buf bound = BUF_INIT(PARAMS_TOTAL_MAX);
     struct err_text why;
     int err;
 
-    buf_init(&making->params, PARAMS_TOTAL_MAX);
+    buf_init(&making->params, 2 * PARAMS_TOTAL_MAX);
     buf_init(&making->stored, PARAMS_TOTAL_MAX);
-    err = params_bind(making->flow->params, making->flow->param_count, given, typed,
-                      &making->params, diags);
+    err = params_bind(making->flow->params, making->flow->param_count, given, typed, &bound, diags);
     if (err) {
         diag_render(diags, false, problems);
     }
     diag_free(diags);
     if (err == 0) {
+        params_for_templates(making->flow->params, making->flow->param_count,
+                             (struct val){bound.data, bound.len}, &making->params);
         err = big_put(engine->blobs, (struct val){making->params.data, making->params.len},
                       &making->stored, &why);
         if (err) {
@@ -191,7 +193,7 @@ void submit_request(struct engine *engine, struct mail *mail)
     }
     if (store_room(engine->store) >= STORE_ROOM_LOW) {
         buf_printf(mail->ret_problems, "error: the disk or the store is nearly full: no new run is "
-                                       "taken until there is room (see `leat store stats`)\n");
+                                       "taken until there is room (see `leat api GET /health`)\n");
         mail_reply(engine, mail, ERR_STORE_FULL);
         return;
     }

@@ -316,3 +316,41 @@ int params_schema(const struct param_spec *specs, size_t count, struct buf *out)
     pack_bool(out, false);
     return buf_err(out);
 }
+
+/* A duration in microseconds as a number of seconds; null stays. */
+static void put_seconds(struct buf *out, struct val duration)
+{
+    if (val_type(duration) != VAL_INT) {
+        pack_val(out, duration);
+    } else if (val_int(duration) % 1000000 == 0) {
+        pack_int(out, val_int(duration) / 1000000);
+    } else {
+        pack_float(out, (double)val_int(duration) / 1e6);
+    }
+}
+
+int params_for_templates(const struct param_spec *specs, size_t count, struct val bound,
+                         struct buf *out)
+{
+    struct val_iter iter = val_iter(bound);
+    struct val value;
+    struct str name;
+    must(val_count(bound) == count);
+    pack_map(out, val_count(bound));
+    for (size_t index = 0; val_next(&iter, &name, &value); index++) {
+        pack_str(out, name);
+        if (specs[index].type != PARAM_DURATION) {
+            pack_val(out, value);
+        } else if (val_type(value) == VAL_LIST) {
+            struct val_iter members = val_iter(value);
+            struct val member;
+            pack_list(out, val_count(value));
+            while (val_next(&members, NULL, &member)) {
+                put_seconds(out, member);
+            }
+        } else {
+            put_seconds(out, value);
+        }
+    }
+    return buf_err(out);
+}

@@ -8,6 +8,8 @@
 #include <criterion/criterion.h>
 
 #include "tests/unit/model/fixture.h"
+#include "value/json.h"
+#include "value/pack.h"
 
 static const uint8_t fifty[] = {50};
 
@@ -175,4 +177,33 @@ Test(params, a_hundred_thousand_unknown_names_are_refused_quickly)
     cr_assert_eq(params_bind(many, 1000, given, VAL_NONE, &out, problems), ERR_INVALID);
     cr_assert_eq(diag_error_count(problems), 100000);
     diag_free(problems);
+}
+
+Test(params, templates_see_durations_in_seconds)
+{
+    static const struct param_spec specs[] = {
+        {.name = {"wait", 4}, .type = PARAM_DURATION},
+        {.name = {"steps", 5}, .type = PARAM_DURATION, .list = true},
+        {.name = {"size", 4}, .type = PARAM_SIZE},
+        {.name = {"none", 4}, .type = PARAM_DURATION},
+    };
+    CLEANUP_BUF struct buf bound = BUF_INIT(1024);
+    CLEANUP_BUF struct buf out = BUF_INIT(1024);
+    CLEANUP_BUF struct buf json = BUF_INIT(1024);
+
+    pack_map(&bound, 4);
+    pack_cstr(&bound, "wait");
+    pack_int(&bound, 90000000);
+    pack_cstr(&bound, "steps");
+    pack_list(&bound, 2);
+    pack_int(&bound, 250000);
+    pack_int(&bound, 1000000);
+    pack_cstr(&bound, "size");
+    pack_int(&bound, 65536);
+    pack_cstr(&bound, "none");
+    pack_nil(&bound);
+    cr_assert_eq(params_for_templates(specs, 4, (struct val){bound.data, bound.len}, &out), 0);
+    json_print(&json, (struct val){out.data, out.len});
+    cr_assert_str_eq(buf_cstr(&json),
+                     "{\"wait\":90,\"steps\":[0.25,1],\"size\":65536,\"none\":null}");
 }
