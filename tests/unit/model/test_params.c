@@ -181,7 +181,7 @@ Test(params, a_hundred_thousand_unknown_names_are_refused_quickly)
 
 Test(params, templates_see_durations_in_seconds)
 {
-    static const struct param_spec specs[] = {
+    static const struct param_spec durations[] = {
         {.name = {"wait", 4}, .type = PARAM_DURATION},
         {.name = {"steps", 5}, .type = PARAM_DURATION, .list = true},
         {.name = {"size", 4}, .type = PARAM_SIZE},
@@ -202,7 +202,7 @@ Test(params, templates_see_durations_in_seconds)
     pack_int(&bound, 65536);
     pack_cstr(&bound, "none");
     pack_nil(&bound);
-    cr_assert_eq(params_for_templates(specs, 4, (struct val){bound.data, bound.len}, &out), 0);
+    cr_assert_eq(params_for_templates(durations, 4, (struct val){bound.data, bound.len}, &out), 0);
     json_print(&json, (struct val){out.data, out.len});
     cr_assert_str_eq(buf_cstr(&json),
                      "{\"wait\":90,\"steps\":[0.25,1],\"size\":65536,\"none\":null}");
