@@ -304,6 +304,11 @@ static int open_home(struct engine *engine, struct err_text *reterr_why)
     if (err == 0) {
         err = blob_dir_open(engine->home, &engine->blobs, reterr_why);
     }
+    if (err == 0) {
+        CLEANUP_FREE char *work = file_join(engine->home, "work");
+
+        err = file_mkdirs(work, 0700, reterr_why); /* of which each run may have a part */
+    }
     return err;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/must.h"
@@ -388,6 +389,17 @@ static void collect_tree(struct engine *engine, struct numbers *tree)
     }
 }
 
+/* Removes what a run may have left in its own directory. */
+static void remove_workdir(const struct engine *engine, const struct uuid *uuid)
+{
+    char id[UUID_TEXT_SIZE];
+    CLEANUP_FREE char *path = NULL;
+
+    uuid_format(uuid, id);
+    path = xasprintf("%s/work/%s", engine->home, id);
+    file_remove_tree(path, NULL);
+}
+
 void submit_delete(struct engine *engine, struct mail *mail)
 {
     CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
@@ -414,6 +426,7 @@ void submit_delete(struct engine *engine, struct mail *mail)
         loop_room(engine); /* what is left after a crash goes with the run itself, which is last */
         if (read_row(engine, tree.list[i], &bytes, &row, NULL) == 0) {
             records_delete(engine, tree.list[i], &row);
+            remove_workdir(engine, &row.uuid);
         }
     }
     free(tree.list);

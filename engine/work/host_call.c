@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -455,5 +456,10 @@ static leat_str table_fact(leat_call *head, const char *name)
 {
     struct str fact = host_input_fact(call_of(head)->input, name);
 
+    if (fact.len > 0 && strcmp(name, "workdir") == 0) {
+        CLEANUP_FREE char *path = str_dup(fact);
+
+        (void)mkdir(path, 0700); /* made for those who ask; failing that, their first use fails */
+    }
     return (leat_str){fact.ptr, fact.len};
 }

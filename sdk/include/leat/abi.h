@@ -163,7 +163,7 @@ struct leat_host {
     void *(*state)(leat_call *call);
     /* [any-thread] Facts about the attempt by name, borrowed until run() returns, empty when
      * unknown: "flow_run_id", "flow_run_name", "flow", "step", "task_run", "attempt",
-     * "idempotency_key", "workdir". */
+     * "idempotency_key", "workdir" (a directory of the run's own, made when it is asked for). */
     leat_str (*fact)(leat_call *call, const char *name);
 };
 
