@@ -48,7 +48,14 @@ int logs_parse(struct str bytes, struct log_row *ret_row)
     for (size_t i = 0; val_next(&iter, NULL, &members[i]); i++) {
     }
     if (val_type(members[0]) != VAL_INT || val_type(members[2]) != VAL_INT ||
-        val_type(members[3]) != VAL_INT || val_type(members[4]) != VAL_STR) {
+        val_type(members[3]) != VAL_INT || val_type(members[4]) != VAL_STR ||
+        (val_type(members[1]) != VAL_INT && val_type(members[1]) != VAL_NIL)) {
+        return ERR_CORRUPT;
+    }
+    if (val_int(members[2]) < INT32_MIN || val_int(members[2]) > INT32_MAX ||
+        val_int(members[3]) < POOL_STREAM_LOG || val_int(members[3]) > POOL_STREAM_STDERR ||
+        (val_type(members[1]) == VAL_INT &&
+         (val_int(members[1]) < 0 || val_int(members[1]) >= CORE_NO_TASK))) {
         return ERR_CORRUPT;
     }
     ret_row->wall_us = val_int(members[0]);

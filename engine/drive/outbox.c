@@ -33,6 +33,10 @@ enum {
 
 _Static_assert(OUTBOX_EVENT_MAX + 4096 <= STORE_VALUE_MAX, "a notification fits into a row");
 
+/* A row wraps parameters, which may be as deep as values are. */
+static const struct val_limits row_limits = {
+    .bytes_max = STORE_VALUE_MAX, .nodes_max = STORE_VALUE_MAX, .depth_max = VAL_DEPTH_WRAPPED_MAX};
+
 /* Where a delivery stands. */
 enum place { COMMITTING, FOR_HOST, AT_WORK, FOR_RETRY };
 
@@ -131,7 +135,7 @@ static int open_row(struct str bytes, struct val *ret_members, uint32_t count)
     struct val_iter iter;
     struct val list;
 
-    if (val_scan(bytes.ptr, bytes.len, &val_limits_task, &list, NULL) != 0 ||
+    if (val_scan(bytes.ptr, bytes.len, &row_limits, &list, NULL) != 0 ||
         val_type(list) != VAL_LIST || val_count(list) != count) {
         return ERR_CORRUPT;
     }
@@ -154,13 +158,21 @@ static bool all_are(const struct val *members, uint32_t first, uint32_t last, en
     return true;
 }
 
+/* True for an integer from <least> to <most>. */
+static bool between(struct val number, int64_t least, int64_t most)
+{
+    return val_int(number) >= least && val_int(number) <= most;
+}
+
 int outbox_parse_delivery(struct str bytes, struct delivery_row *ret_row)
 {
     struct val members[DELIVERY_MEMBERS];
 
     if (open_row(bytes, members, DELIVERY_MEMBERS) != 0 || !all_are(members, 1, 2, VAL_INT) ||
         !all_are(members, 3, 4, VAL_STR) || !all_are(members, 5, 6, VAL_INT) ||
-        !all_are(members, 7, 8, VAL_STR) || !all_are(members, 9, 9, VAL_INT)) {
+        !all_are(members, 7, 8, VAL_STR) || !all_are(members, 9, 9, VAL_INT) ||
+        !between(members[2], 0, INT64_MAX) || !between(members[5], 0, UINT32_MAX) ||
+        !between(members[6], DELIVERY_DELIVERED, DELIVERY_DEAD)) {
         return ERR_CORRUPT;
     }
     *ret_row = (struct delivery_row){.time_us = val_int(members[1]),
@@ -183,7 +195,8 @@ int outbox_parse_row(struct str bytes, struct outbox_row *ret_row)
     if (open_row(bytes, members, OUTBOX_MEMBERS) != 0 || !all_are(members, 1, 2, VAL_BIN) ||
         val_str(members[1]).len != UUID_SIZE || val_str(members[2]).len != UUID_SIZE ||
         !all_are(members, 3, 3, VAL_INT) || !all_are(members, 4, 5, VAL_STR) ||
-        !all_are(members, 6, 7, VAL_MAP) || !all_are(members, 8, 8, VAL_INT)) {
+        !all_are(members, 6, 7, VAL_MAP) || !all_are(members, 8, 8, VAL_INT) ||
+        !between(members[3], 0, INT64_MAX) || !between(members[8], 0, OUTBOX_ATTEMPTS_MAX)) {
         return ERR_CORRUPT;
     }
     memcpy(row.id.bytes, val_str(members[1]).ptr, UUID_SIZE);
