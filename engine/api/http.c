@@ -10,10 +10,13 @@
  */
 #include "api/http.h"
 
+#include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <microhttpd.h>
@@ -32,11 +35,21 @@ enum { CONNECTION_MEMORY = HTTP_HEADER_BYTES_MAX + 16 * 1024 };
 /* A body beyond the limit is read and dropped up to here, so that the client reads its answer. */
 enum { DROPPED_MAX = 4 * API_BODY_MAX };
 
+/* How long the end waits for requests that are under way. */
+enum { DRAIN_MS = 1000 };
+
 struct http {
     struct api *api;
     char *home;
+    int fd; /* the listening socket, which is the daemon's */
     struct MHD_Daemon *daemon;
     struct http_streams *streams;
+    atomic_uint expecting; /* connections that are owed an answer, or have asked nothing yet */
+};
+
+/* One connection. */
+struct peer {
+    bool expecting; /* counted in http->expecting */
 };
 
 /* One request while its body arrives. */
@@ -47,6 +60,62 @@ struct exchange {
     bool begun;
     bool refused; /* its headers were, and the answer is queued */
 };
+
+/* ---- who waits for an answer ---------------------------------------------------------------- */
+
+/* Counts a connection in or out. */
+static void expect(struct http *http, struct peer *peer, bool expecting)
+{
+    if (peer->expecting != expecting) {
+        peer->expecting = expecting;
+        if (expecting) {
+            atomic_fetch_add(&http->expecting, 1);
+        } else {
+            atomic_fetch_sub(&http->expecting, 1);
+        }
+    }
+}
+
+/* What on_connection() has made for a connection. */
+static struct peer *peer_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    must(info && info->socket_context);
+    return info->socket_context;
+}
+
+/* A connection begins or ends. */
+static void on_connection(void *user, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode what)
+{
+    (void)connection;
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *context = xcalloc(1, sizeof(struct peer));
+        expect(user, *context, true);
+        return;
+    }
+    expect(user, *context, false);
+    free(*context);
+    *context = NULL;
+}
+
+/* Lets requests that were made before the socket's name was removed be answered, so that nobody has
+ * to guess whether his run was started. */
+static void drain(struct http *http)
+{
+    static const struct timespec moment = {.tv_nsec = 1000000};
+
+    for (int waited_ms = 0; waited_ms < DRAIN_MS; waited_ms++) {
+        struct pollfd backlog = {http->fd, POLLIN, 0};
+
+        if (poll(&backlog, 1, 0) == 0 && atomic_load(&http->expecting) == 0) {
+            return;
+        }
+        nanosleep(&moment, NULL);
+    }
+}
 
 /* ---- answers -------------------------------------------------------------------------------- */
 
@@ -133,6 +202,7 @@ static enum MHD_Result send_stream(struct http *http, struct MHD_Connection *con
                  HTTP_STREAMS_MAX);
         return send_problem(connection, 503, ERR_UNAVAILABLE, detail);
     }
+    expect(http, peer_of(connection), false);
     return queue(connection, 200, response, answer->content_type);
 }
 
@@ -264,8 +334,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
 {
     struct exchange *exchange = xcalloc(1, sizeof(*exchange));
 
-    (void)user;
-    (void)connection;
+    expect(user, peer_of(connection), true);
     exchange->target = xstrdup(target);
     buf_init(&exchange->body, API_BODY_MAX);
     return exchange;
@@ -300,9 +369,8 @@ static void on_completed(void *user, struct MHD_Connection *connection, void **s
 {
     struct exchange *exchange = *state;
 
-    (void)user;
-    (void)connection;
     (void)how;
+    expect(user, peer_of(connection), false);
     if (exchange) {
         buf_done(&exchange->body);
         free(exchange->target);
@@ -341,8 +409,9 @@ static struct MHD_Daemon *start_daemon(struct http *http, int fd)
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)HTTP_IDLE_S,             /* of silence */
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,    /* bounds headers */
         MHD_OPTION_STRICT_FOR_CLIENT, 1,                                  /* no leniency */
-        MHD_OPTION_URI_LOG_CALLBACK, on_target, NULL,                     /* makes the exchange */
-        MHD_OPTION_NOTIFY_COMPLETED, on_completed, NULL, MHD_OPTION_END); /* frees it */
+        MHD_OPTION_NOTIFY_CONNECTION, on_connection, http,                /* its beginning, end */
+        MHD_OPTION_URI_LOG_CALLBACK, on_target, http,                     /* makes the exchange */
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, http, MHD_OPTION_END); /* frees it */
 }
 
 int http_start(struct api *api, const char *home, struct http **ret_http,
@@ -359,6 +428,7 @@ int http_start(struct api *api, const char *home, struct http **ret_http,
     http->api = api;
     http->home = xstrdup(home);
     http->streams = http_streams_new(HTTP_STREAMS_MAX, HTTP_PULSE_S);
+    http->fd = fd;
     http->daemon = start_daemon(http, fd);
     if (!http->daemon) {
         close(fd);
@@ -375,12 +445,15 @@ struct http *http_stop(struct http *http)
     if (!http) {
         return NULL;
     }
+    socket_remove(http->home);
+    if (http->daemon) {
+        drain(http);
+    }
     http_streams_close(http->streams);
     if (http->daemon) {
         MHD_stop_daemon(http->daemon);
     }
     http_streams_free(http->streams);
-    socket_remove(http->home);
     free(http->home);
     free(http);
     return NULL;
