@@ -218,7 +218,9 @@ static void start_child(struct forker *forker, const struct start *start)
 {
     struct child *child = add_child(forker, start->head->id);
     pid_t self = getpid();
-    pid_t pid = fork();
+    /* Not fork(): handlers that libraries registered for it in the engine (libuv's closes its pipe)
+     * would close descriptors whose numbers belong to the request by now. */
+    pid_t pid = _Fork();
 
     if (pid == 0) {
         run_child(start, self);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,6 +122,25 @@ Test(spawner, the_environment_is_the_given_one_only)
 Test(spawner, no_descriptor_leaks)
 {
     cr_assert_str_eq(output_of("ls /proc/self/fd | wc -l"), "4\n", "0, 1, 2 and that of ls");
+}
+
+/* What a library does that has descriptors of its own: closes them in a child, by number. */
+static void close_in_grandchildren(void)
+{
+    static int generation;
+
+    generation++; /* the first one is the spawner */
+    for (int fd = 0; generation > 1 && fd < 16; fd++) {
+        close(fd);
+    }
+}
+
+Test(spawner, handlers_of_libraries_do_not_touch_the_descriptors)
+{
+    done();
+    cr_assert_eq(pthread_atfork(NULL, NULL, close_in_grandchildren), 0);
+    start();
+    cr_assert_str_eq(output_of("echo whole"), "whole\n");
 }
 
 Test(spawner, a_process_leads_its_own_session_and_group)
