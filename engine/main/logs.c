@@ -147,8 +147,15 @@ static bool wants(const struct logs_wanted *wanted, const char *id, struct val l
            (str_starts(task, str_of(wanted->task)) && (task.len == len || task.ptr[len] == '['));
 }
 
-/* The id of the run, so that its lines are told from its subflows'. */
-static int find_id(struct cli *cli, const char *run, char *ret_id, size_t size)
+/* What following needs to know of a run. */
+struct followed {
+    char id[UUID_TEXT_SIZE];
+    bool over;
+    uint64_t shown; /* lines so far, over all engines */
+};
+
+/* Looks the run up: its lines are told from its subflows' by its id. */
+static int look_up(struct cli *cli, const char *run, struct followed *followed)
 {
     CLEANUP_BUF struct buf target = REQUEST_INIT;
     struct api_response response;
@@ -158,55 +165,78 @@ static int find_id(struct cli *cli, const char *run, char *ret_id, size_t size)
     request_query(&target, "tasks", "0");
     code = request_get(cli, "GET", &target, VAL_NONE, &response);
     if (code == CLI_OK) {
-        snprintf(ret_id, size, "%.*s", STR_ARGS(member_text(api_response_value(&response), "id")));
+        struct val answer = api_response_value(&response);
+
+        snprintf(followed->id, sizeof(followed->id), "%.*s", STR_ARGS(member_text(answer, "id")));
+        followed->over = member(answer, "ended").ptr;
         api_response_done(&response);
     }
     return code;
 }
 
-/* Prints stored and new lines of the run <id> until it has ended. */
-static int follow_lines(struct cli *cli, const struct logs_wanted *wanted, const char *id)
+/* Prints stored and new lines of the run until it has ended, but for those that were shown before.
+ * <ret_lost>: its engine ended earlier. */
+static int follow_lines(struct cli *cli, const struct logs_wanted *wanted,
+                        struct followed *followed, bool *ret_lost)
 {
     CLEANUP_BUF struct buf news = BUF_INIT(NEWS_MAX);
     CLEANUP_BUF struct buf out = BUF_INIT(SHOW_MAX);
     struct client_follow *follow;
+    uint64_t seen = 0;
     bool ended = false;
 
-    if (!client_follow_new(cli->client, id, true, &follow)) {
+    *ret_lost = false;
+    if (!client_follow_new(cli->client, followed->id, true, &follow)) {
         return CLI_NO_ENGINE;
     }
     while (client_follow_next(follow, -1, &news) == API_FOLLOW_NEWS) {
         struct val line = {news.data, news.len};
 
         ended = ended || str_is(member_text(line, "type"), "end");
-        if (wants(wanted, id, line)) {
+        if (wants(wanted, followed->id, line) && ++seen > followed->shown) {
+            followed->shown = seen;
             put_line(cli, line, &out);
             show_flush(&out);
             fflush(stdout);
         }
     }
-    if (client_follow_lost(follow)) {
-        cli_error(0, "the engine has ended; leat flow-run watch %s takes the run up", id);
-    }
+    *ret_lost = client_follow_lost(follow);
     client_follow_free(follow);
     return ended ? CLI_OK : CLI_NO_ENGINE;
 }
 
-int logs_show(struct cli *cli, const struct logs_wanted *wanted)
+/* Follows from engine to engine. Without one that runs things no line will ever be added. */
+static int show_followed(struct cli *cli, const struct logs_wanted *wanted)
 {
-    char id[UUID_TEXT_SIZE];
-    int code;
+    struct followed followed = {.shown = 0};
+    bool lost = false;
+    int code = look_up(cli, wanted->run, &followed);
 
-    if (!wanted->follow) {
+    if (code == CLI_OK && client_is_engine(cli->client)) {
         return show_stored(cli, wanted);
     }
-    if (wanted->tail) {
+    while (code == CLI_OK) {
+        code = follow_lines(cli, wanted, &followed, &lost);
+        if (!lost) {
+            return code;
+        }
+        code = client_reopen(cli, CLIENT_LOOK);
+        if (code == CLI_OK) {
+            code = look_up(cli, followed.id, &followed);
+        }
+        if (code == CLI_OK && client_is_engine(cli->client) && !followed.over) {
+            return cli_error(CLI_NO_ENGINE,
+                             "the engine has ended; leat flow-run watch %s takes the run up",
+                             followed.id);
+        }
+    }
+    return code;
+}
+
+int logs_show(struct cli *cli, const struct logs_wanted *wanted)
+{
+    if (wanted->follow && wanted->tail) {
         return cli_error(CLI_USAGE, "--follow shows all lines; it does not go with --tail");
     }
-    code = find_id(cli, wanted->run, id, sizeof(id));
-    if (code != CLI_OK) {
-        return code;
-    }
-    /* Without a running engine no line will ever be added. */
-    return client_is_engine(cli->client) ? show_stored(cli, wanted) : follow_lines(cli, wanted, id);
+    return wanted->follow ? show_followed(cli, wanted) : show_stored(cli, wanted);
 }

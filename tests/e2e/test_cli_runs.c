@@ -560,3 +560,18 @@ Test(cli_runs, an_interrupt_ends_the_watching_alone)
     e2e_give_line("go");
     cr_assert_eq(e2e_wait(process)->code, 0);
 }
+
+Test(cli_runs, many_runs_at_once_are_all_done)
+{
+    struct e2e_process *runs[8];
+
+    e2e_write("talk.yaml", talk_flow);
+    for (int i = 0; i < 8; i++) {
+        runs[i] = e2e_start("run", "talk.yaml", "-q");
+    }
+    for (int i = 0; i < 8; i++) {
+        const struct e2e_out *out = e2e_wait(runs[i]);
+
+        cr_assert_eq(out->code, 0, "%s%s", out->out, out->err);
+    }
+}
