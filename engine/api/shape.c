@@ -87,7 +87,8 @@ static int check_one(const struct shape_field *field, struct val value, struct e
                        field->name, field->list ? "a list, each " : "", types[field->type].words,
                        val_type_words(val_type(value)));
     }
-    if (field->type == SHAPE_STR && field->max && val_str(value).len > (size_t)field->max) {
+    if (field->type == SHAPE_STR && !field->list && field->max &&
+        val_str(value).len > (size_t)field->max) {
         return err_set(reterr_why, ERR_INVALID,
                        "The member \"%s\" has %zu bytes; at most %lld are allowed.", field->name,
                        val_str(value).len, (long long)field->max);
@@ -240,7 +241,7 @@ static uint32_t put_one(struct buf *out, const struct shape_field *field, bool n
         put_text(out, "type", "string");
         count++;
     }
-    if (field->type == SHAPE_STR && field->max) {
+    if (field->type == SHAPE_STR && !field->list && field->max) {
         pack_cstr(out, "maxLength");
         pack_int(out, field->max);
         count++;

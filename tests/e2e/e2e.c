@@ -27,7 +27,7 @@
 enum {
     KEPT_MAX = 4096,
     FIFOS_MAX = 16,
-    ARGS_MAX = 64,
+    ARGS_MAX = 128,
     WAIT_MS = 40000, /* for anything, in a release */
     LOOK_MS = 10,    /* between two looks at /proc, which can not be waited for */
     SCAN_BYTES = 64 * 1024,
