@@ -73,7 +73,8 @@ int engine_submit(struct engine *engine, const struct engine_request *request,
 int engine_cancel(struct engine *engine, uint64_t run, const char *text,
                   struct err_text *reterr_why);
 
-/* Starts an ended run again: completed tasks keep their results. ERR_CONFLICT while it is live. */
+/* Starts an ended run again, with the flow text it had and the plugins of today: completed tasks
+ * keep their results. ERR_CONFLICT while it is live. */
 int engine_retry(struct engine *engine, uint64_t run, struct err_text *reterr_why);
 
 /* Removes an ended run with its subflows' runs, logs and results. ERR_CONFLICT while it is live. */

@@ -85,6 +85,22 @@ void pins_add_plugin(struct pins *pins, const struct plug_plugin *plugin)
     map_put(pins->plugins, str_of(plugin->name), (void *)(uintptr_t)plugin);
 }
 
+void pins_renew_plugins(struct pins *pins, const struct catalogue *catalogue)
+{
+    size_t cursor = 0;
+    struct str name;
+    void *value;
+
+    while (map_next(pins->plugins, &cursor, &name, &value)) {
+        const struct plug_plugin *today = catalogue_plugin(catalogue, name);
+
+        if (today && today != value) {
+            map_put(pins->plugins, name, (void *)(uintptr_t)today);
+            cursor = 0; /* the map has changed; what is new already is passed over */
+        }
+    }
+}
+
 struct flow *pins_flow(const struct pins *pins, struct str name, struct hash *ret_hash)
 {
     struct pin *pin = map_get(pins->flows, name);

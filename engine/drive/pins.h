@@ -20,6 +20,8 @@ struct pins *pins_unref(struct pins *pins);
 /* Pins flow <name> to a text (the flow is referenced) and plugin <name> to a content. */
 void pins_add_flow(struct pins *pins, struct str name, struct flow *flow, const struct hash *hash);
 void pins_add_plugin(struct pins *pins, const struct plug_plugin *plugin);
+/* Pins the plugins of today in place of those of the same names. */
+void pins_renew_plugins(struct pins *pins, const struct catalogue *catalogue);
 /* The pinned flow and the hash of its text, or NULL. */
 struct flow *pins_flow(const struct pins *pins, struct str name, struct hash *ret_hash);
 /* The part of a pinned plugin, or NULL. */

@@ -107,10 +107,11 @@ static int restore_tasks(struct engine *engine, struct run *run, struct err_text
     return reading.err ? reading.err : err;
 }
 
-/* Makes the drive's data of a restored run. */
-static int restore_data(struct engine *engine, struct run *run, struct err_text *reterr_why)
+/* Makes the drive's data of a restored run; <renew> binds it to the plugins of today. */
+static int restore_data(struct engine *engine, struct run *run, bool renew,
+                        struct err_text *reterr_why)
 {
-    CLEANUP_BUF struct buf params = BUF_INIT(PARAMS_TOTAL_MAX + 64);
+    CLEANUP_BUF struct buf params = BUF_INIT(2 * PARAMS_TOTAL_MAX);
     const struct run *parent = run->parent_run ? core_run(engine->core, run->parent_run) : NULL;
     struct pins *pins;
     int err = big_get(engine->blobs, run->params, &params, reterr_why);
@@ -129,6 +130,10 @@ static int restore_data(struct engine *engine, struct run *run, struct err_text 
         if (err) {
             return err;
         }
+        if (renew) {
+            pins_renew_plugins(pins, engine->catalogue);
+            pins_write(engine, pins, run->number);
+        }
         run_data_new(engine, run, pins, &run->uuid, run->number);
         pins_unref(pins);
     }
@@ -145,8 +150,8 @@ static void drop(struct engine *engine, struct run *run)
     core_forget(engine->core, number);
 }
 
-/* Brings a run back into core, but for the last step. */
-static int restore(struct engine *engine, uint64_t number, struct run **ret_run,
+/* Brings a run back into core, but for the last step. <renew> as above. */
+static int restore(struct engine *engine, uint64_t number, bool renew, struct run **ret_run,
                    struct err_text *reterr_why)
 {
     CLEANUP_BUF struct buf bytes = BUF_INIT(STORE_VALUE_MAX);
@@ -166,7 +171,7 @@ static int restore(struct engine *engine, uint64_t number, struct run **ret_run,
         flow_unref(flow);
         return err;
     }
-    err = restore_data(engine, run, reterr_why);
+    err = restore_data(engine, run, renew, reterr_why);
     if (err == 0) {
         err = restore_tasks(engine, run, reterr_why);
     }
@@ -290,7 +295,7 @@ static void restore_listed(struct engine *engine, struct numbers *numbers)
 
     for (size_t i = 0; i < numbers->count; i++) {
         why = (struct err_text){""};
-        if (restore(engine, numbers->list[i], &run, &why) != 0) {
+        if (restore(engine, numbers->list[i], false, &run, &why) != 0) {
             log_line(LOG_ERROR, "engine", "a run that was interrupted can not go on: %s", why.text);
             give_up(engine, numbers->list[i], why.text);
         }
@@ -349,8 +354,12 @@ void submit_retry(struct engine *engine, struct mail *mail)
                       "the run has completed, so there is nothing to try again");
     }
     if (err == 0) {
+        err = catalogue_scan(engine->catalogue, mail->why);
+    }
+    if (err == 0) {
         submit_forget(engine, mail->run);
-        err = restore(engine, mail->run, &run, mail->why);
+        /* With the plugins of today: the reason to try again is often that one was mended. */
+        err = restore(engine, mail->run, true, &run, mail->why);
     }
     if (err == 0) {
         err = go_on(engine, run, true, mail->why);

@@ -313,8 +313,8 @@ static const struct cli_command subcommands[] = {
      .arguments_max = 1,
      .summary = "Start an ended flow run again and follow it",
      .help =
-         "Steps that completed keep their results; the others run again. The exit code is that\n"
-         "of `leat run`.",
+         "Steps that completed keep their results; the others run again, with the flow file as it\n"
+         "was and the plugins as they are now. The exit code is that of `leat run`.",
      .options = retry_options,
      .run = retry},
     {.name = "delete",

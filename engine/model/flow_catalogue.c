@@ -20,7 +20,12 @@ static void report_unknown(struct reader *reader, enum flow_target kind,
         reader->catalogue->offer(reader->catalogue->user, kind, &suggest);
     }
     const char *hint = reader_hint(reader, suggest.best);
-    if (!hint) {
+    struct flow_signature ignored;
+    if (kind == FLOW_TARGET_TASK &&
+        reader->catalogue->find(reader->catalogue->user, FLOW_TARGET_NOTIFIER, name->text,
+                                &ignored)) {
+        hint = "it is a notifier: name it under `notify`, as `via`";
+    } else if (!hint) {
         hint = kind == FLOW_TARGET_FLOW ? "its file NAME.yaml lies beside this one or in HOME/flows"
                                         : "`leat plugin ls` lists what the plugins offer";
     }

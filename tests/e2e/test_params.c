@@ -40,7 +40,7 @@ Test(params, the_command_line_is_read_as_the_types_want_it)
                 "v={\"a\":[null]}", "-p", "w=plain text", "-p", "d=1m30s", "-p", "z=4KiB");
 
     e2e_expect_result(run, "{\"n\": 42, \"s\": \"12\", \"b\": true, \"x\": 2.0, \"l\": [1, 2, 3], "
-                           "\"v\": {\"a\": [null]}, \"w\": \"plain text\", \"d\": 90000000, "
+                           "\"v\": {\"a\": [null]}, \"w\": \"plain text\", \"d\": 90, "
                            "\"z\": 4096}");
 }
 
