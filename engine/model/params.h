@@ -30,8 +30,9 @@ int params_bind(const struct param_spec *specs, size_t count, struct val given, 
                 struct buf *out, struct diag_list *problems);
 
 /*
- * Appends the map that params_bind() made of a flow's parameters as templates see it: durations are seconds again, as
- * people write them, because that is what a bare number means wherever they are handed on to.
+ * Appends the map that params_bind() made of a flow's parameters as templates see it: durations are
+ * seconds again, as people write them, because that is what a bare number means wherever they are
+ * handed on to.
  * Everything else stays. buf_err().
  */
 int params_for_templates(const struct param_spec *specs, size_t count, struct val bound,
