@@ -353,7 +353,9 @@ static struct engine *engine_new(const struct engine_options *options)
     slots_init(&engine->evals);
     buf_init(&engine->scratch_given, SCRATCH_MAX);
     buf_init(&engine->scratch_input, SCRATCH_MAX);
+    buf_init(&engine->scratch_result, STORE_VALUE_MAX);
     buf_init(&engine->scratch_row, SCRATCH_MAX);
+    engine->problems = diag_new("", STR_NONE);
     rng_seed_system(&engine->rng);
     must(pthread_mutex_init(&engine->mail_lock, NULL) == 0);
     open_loop(engine);
@@ -417,7 +419,9 @@ void engine_stop(struct engine *engine)
     hub_free(engine->hub);
     buf_done(&engine->scratch_given);
     buf_done(&engine->scratch_input);
+    buf_done(&engine->scratch_result);
     buf_done(&engine->scratch_row);
+    diag_free(engine->problems);
     pthread_mutex_destroy(&engine->mail_lock);
     free(engine->home);
     free(engine);

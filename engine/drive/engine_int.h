@@ -129,9 +129,11 @@ struct engine {
     struct drain *drains;                /* who waits for first deliveries */
     uint64_t next_notification;
 
-    struct buf scratch_given; /* reused bytes: what a step gives, */
-    struct buf scratch_input; /* its bound input, */
-    struct buf scratch_row;   /* rows and frames; each valid only within one function */
+    struct buf scratch_given;   /* reused bytes: what a step gives, */
+    struct buf scratch_input;   /* its bound input, */
+    struct buf scratch_result;  /* a result from the cache, */
+    struct diag_list *problems; /* empty between uses: what is wrong with an input, */
+    struct buf scratch_row;     /* rows and frames; each valid only within one function */
 };
 
 /* One plugin's queue of ready attempts, as core numbers them. */

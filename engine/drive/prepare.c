@@ -491,10 +491,10 @@ static enum progress prepare_map(struct prep *prep, struct run *run, struct task
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
 /* Binds what the step gives to what the part declares. */
-static int bind_input(const struct plug_part *part, struct val given, struct buf *out,
-                      struct err_text *reterr_why)
+static int bind_input(struct engine *engine, const struct plug_part *part, struct val given,
+                      struct buf *out, struct err_text *reterr_why)
 {
-    struct diag_list *problems = diag_new("", STR_NONE);
+    struct diag_list *problems = engine->problems;
     CLEANUP_BUF struct buf text = BUF_INIT(ERR_TEXT_SIZE * 4);
     int err = params_bind(part->params, part->param_count, given, VAL_NONE, out, problems);
 
@@ -505,8 +505,9 @@ static int bind_input(const struct plug_part *part, struct val given, struct buf
             buf_printf(&text, "%s%s", i ? "; " : "", diag->text);
         }
         err_set(reterr_why, err, "%s", text.len ? buf_cstr(&text) : err_sentence(err));
+        diag_free(problems);
+        engine->problems = diag_new("", STR_NONE);
     }
-    diag_free(problems);
     return err;
 }
 
@@ -533,7 +534,7 @@ static bool make_input(struct prep *prep, struct run *run, struct task *task, st
     if (!evaluate(prep, run, task, step->with, given, ret_progress)) {
         return false;
     }
-    if (bind_input(part, (struct val){given->data, given->len}, out, &why) != 0) {
+    if (bind_input(prep->engine, part, (struct val){given->data, given->len}, out, &why) != 0) {
         *ret_progress = fail(prep, "input.invalid", why.text);
         return false;
     }
@@ -636,7 +637,7 @@ static enum progress send_prepared(struct prep *prep, struct run *run, struct ta
 static enum progress prepare_task(struct prep *prep, struct run *run, struct task *task)
 {
     struct buf *input = &prep->engine->scratch_input;
-    CLEANUP_BUF struct buf result = BUF_INIT(STORE_VALUE_MAX);
+    struct buf *result = &prep->engine->scratch_result;
     CLEANUP_BUF struct buf key_text = BUF_INIT(PREP_INPUT_MAX);
     CLEANUP_BUF struct buf label = BUF_INIT(PREP_INPUT_MAX);
     enum progress progress = DONE;
@@ -661,6 +662,7 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
         return DONE;
     }
     buf_clear(input);
+    buf_clear(result);
     if (!make_label(prep, run, task, &label, &progress) ||
         !make_input(prep, run, task, input, &progress)) {
         return progress;
@@ -670,7 +672,7 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
         if (!make_key_text(prep, run, task, &key_text, &progress)) {
             return progress;
         }
-        answer = cache_ask(prep, run, task, bound, buf_str(&key_text), &key, &result);
+        answer = cache_ask(prep, run, task, bound, buf_str(&key_text), &key, result);
     }
     if (answer == CACHE_FILES) {
         return ask_for_files(prep, run, task, bound);
@@ -679,5 +681,5 @@ static enum progress prepare_task(struct prep *prep, struct run *run, struct tas
         return PARKED;
     }
     return send_prepared(prep, run, task, bound, buf_cstr(&label), answer, &key,
-                         (struct val){result.data, result.len});
+                         (struct val){result->data, result->len});
 }
