@@ -18,7 +18,7 @@ void show_flush(struct buf *out)
 {
     if (buf_err(out)) {
         cli_error(0, "the text is too long to be shown");
-    } else {
+    } else if (out->len > 0) {
         fwrite(out->data, 1, out->len, stdout);
     }
     buf_clear(out);
