@@ -440,7 +440,7 @@ static pid_t scan(const char *part, pid_t not_pid, char *ret_line, size_t size)
 
     cr_assert_not_null(proc);
     for (struct dirent *entry = readdir(proc); entry && !found; entry = readdir(proc)) {
-        pid_t pid = (pid_t)atoi(entry->d_name);
+        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10); /* 0 for names */
 
         if (pid > 0 && pid != getpid() && pid != not_pid && is_ours(entry->d_name) &&
             read_proc(entry->d_name, "cmdline", ret_line, size) && strstr(ret_line, part)) {
