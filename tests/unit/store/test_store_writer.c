@@ -214,7 +214,7 @@ Test(store_writer, a_full_map_refuses_writes_and_goes_on_after_deletions)
     cr_expect_gt(rows, 30);
     cr_expect(!store_broken(store));
     cr_expect_geq(store_room(store), STORE_ROOM_LOW);
-    cr_expect_eq(temp_store_rows(store, STORE_RESULT), rows);
+    cr_expect_eq(temp_store_rows(store, STORE_RESULT), (uint64_t)rows);
     struct store_batch *batch = store_batch_new(store);
     store_batch_del_prefix(batch, STORE_RESULT, STR("row0000"));
     cr_expect_eq(temp_store_commit(store, batch), 0);
@@ -294,7 +294,7 @@ Test(store_writer, a_batch_as_large_as_allowed_is_written)
                         (struct str){big, BIG});
     }
     cr_expect_eq(temp_store_commit(store, batch), 0);
-    cr_expect_eq(temp_store_rows(store, STORE_RESULT), rows - 1);
+    cr_expect_eq(temp_store_rows(store, STORE_RESULT), (uint64_t)rows - 1);
     store_close(store);
 }
 
