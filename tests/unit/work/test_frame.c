@@ -105,7 +105,8 @@ Test(frame, hello_keeps_the_hash)
 Test(frame, unknown_progress_stays_unknown)
 {
     CLEANUP_BUF struct buf bytes;
-    struct frame progress = {.type = FRAME_PROGRESS, .progress = {.seq = 1, .fraction = (double)NAN}};
+    struct frame progress = {.type = FRAME_PROGRESS,
+                             .progress = {.seq = 1, .fraction = (double)NAN}};
 
     cr_assert(isnan(pass(&progress, &bytes).progress.fraction));
 }
