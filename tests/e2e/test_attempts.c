@@ -120,11 +120,11 @@ Test(attempts, an_error_that_the_task_calls_final_is_not_retried)
     json_t *run =
         e2e_run("flow: f\n"
                 "steps:\n"
-                "  a: { task: exec.run, retries: 5, with: { command: [no-such-program-here] } }\n");
+                "  a: { task: exec.run, retries: 5, with: { command: [/no/such/program] } }\n");
 
     e2e_expect_state(run, "Failed");
     cr_assert_eq(attempts(run, "a"), 1);
-    e2e_expect_error(e2e_task(run, "a"), "exec.not_found", "no-such-program-here");
+    e2e_expect_error(e2e_task(run, "a"), "exec.not_found", "/no/such/program");
 }
 
 Test(attempts, every_attempt_has_the_same_idempotency_key)

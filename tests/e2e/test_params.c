@@ -179,6 +179,20 @@ Test(params, a_name_that_is_too_long_is_refused)
     e2e_refused("flow: f\n" ECHO, "name", "--name", name);
 }
 
+Test(params, a_task_run_is_shown_under_the_name_that_its_step_gives)
+{
+    json_t *run = e2e_run("flow: f\n"
+                          "params: { month: '2001-01' }\n"
+                          "steps:\n"
+                          "  a:\n"
+                          "    task: json.format\n"
+                          "    map: [x, y]\n"
+                          "    run_name: '${params.month} ${item}'\n"
+                          "    with: { value: 1 }\n");
+
+    cr_assert_str_eq(e2e_member(e2e_task(run, "a[1]"), "label"), "2001-01 y");
+}
+
 Test(params, tags_come_from_the_flow_and_the_command_line)
 {
     json_t *run = e2e_run("flow: f\ntags: [ml, nightly]\n" ECHO, "--tag", "mine", "--tag", "ml");

@@ -13,6 +13,8 @@
 
 #include <criterion/criterion.h>
 
+#include "store/kv.h"
+#include "store/kv_rows.h"
 #include "tests/e2e/e2e.h"
 
 TestSuite(refusals, .init = e2e_begin, .fini = e2e_end);
@@ -295,7 +297,32 @@ Test(refusals, a_store_of_somebody_else_is_refused)
     expect_end(run_as_nobody("chown -R 1 home && chmod -R a+rwX home"), 3, "home");
 }
 
-/* The row with the version of the schema is changed in place, as a later version would write it. */
+/* A later version would write the same row with a larger number. */
+Test(refusals, a_store_of_a_later_version_is_refused)
+{
+    static const char *const tables[] = {"meta"};
+    const uint8_t row[32] = {KV_SCHEMA_MAJOR + 1};
+    struct MDB_txn *txn = NULL;
+    struct err_text why;
+    struct kv kv;
+
+    e2e_expect_state(e2e_run(FINE), "Completed");
+    struct kv_spec spec = {.parent = e2e_text("%s/store", e2e_home()),
+                           .name = "state",
+                           .tables = tables,
+                           .table_count = 1,
+                           .map_size = (size_t)1 << 30};
+    cr_assert_eq(kv_open(&spec, &kv, &why), 0, "%s", why.text);
+    kv.seed = 0;
+    cr_assert_eq(kv_begin(&kv, &txn), 0);
+    cr_assert_eq(kv_put(&kv, txn, KV_META, STR("identity"),
+                        (struct str){(const char *)row, sizeof(row)}, false),
+                 0);
+    cr_assert_eq(kv_commit(txn), 0);
+    kv_done(&kv);
+    expect_no_engine("newer version");
+}
+
 Test(refusals, a_damaged_store_is_refused_and_left_alone)
 {
     e2e_expect_state(e2e_run(FINE), "Completed");
