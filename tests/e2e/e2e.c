@@ -451,13 +451,6 @@ static pid_t scan(const char *part, pid_t not_pid, char *ret_line, size_t size)
     return found;
 }
 
-bool e2e_has_process(const char *part)
-{
-    char line[4096];
-
-    return scan(part, 0, line, sizeof(line)) > 0;
-}
-
 pid_t e2e_find_process(const char *part, pid_t not_pid)
 {
     int64_t deadline_us = now_us() + (int64_t)WAIT_MS * 1000 * e2e_patience();

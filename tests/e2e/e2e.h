@@ -83,8 +83,6 @@ const struct e2e_out *e2e_wait(struct e2e_process *process);
 /* The process of this test's home, other than <not_pid>, whose command line holds <part>; waits for
  * one to appear. */
 pid_t e2e_find_process(const char *part, pid_t not_pid);
-/* True when there is one now. */
-bool e2e_has_process(const char *part);
 /* Waits until a process is gone. */
 void e2e_await_gone(pid_t pid);
 
