@@ -15,6 +15,14 @@ export LC_ALL=C.UTF-8 TZ=UTC
 export SDK=$root/sdk/include PATH=${leat%/*}:$PATH
 unset LEAT_HOME NO_COLOR
 
+# The pages show the program as people build it; sanitizers say more than that about a crash.
+case ${LEAT_VARIANT:-release} in
+asan | tsan)
+    echo "ok - the pages are followed with the release build # SKIP"
+    exit 0
+    ;;
+esac
+
 # passes <name> <command...>: the command succeeds.
 passes() {
     local name=$1
