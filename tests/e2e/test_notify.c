@@ -345,5 +345,6 @@ Test(notify, a_notification_survives_the_death_of_the_engine)
         "steps:\n"
         "  a: { task: exec.run, with: { shell: 'until test -e home/told; do sleep 0.05; done' } }\n");
     e2e_document(e2e_wait(leat));
-    cr_assert_str_eq(e2e_read("home/told"), "told\n");
+    /* At least once: the attempt that the engine left behind may still have come to its end. */
+    cr_assert_geq(e2e_lines("home/told"), 1);
 }
